@@ -1,0 +1,126 @@
+"""Stage 2, GRAPH: the port that LadybugDB and Neo4j implement.
+
+In come native tables (``graphrec.schema``) and named queries (``cypher/``); out go rows
+and Arrow tables. Nothing above this port knows which engine it speaks to.
+
+Nodes: ``Learner {id}``, ``Course {id, title, description, level, hours, language,
+provider, published_at, hidden}``, ``Skill {id, name, description}``, ``Role {id, name,
+description}``. Relations: ``(:Learner)-[:ENROLLED|COMPLETED|VIEWED|RATED|DROPPED {key, at,
+seq, score, progress, event_id}]->(:Course)``, ``(:Course)-[:TEACHES {level}]->(:Skill)``,
+``(:Course)-[:REQUIRES {any_of}]->(:Course)`` (from the course to what it requires),
+``(:Skill)-[:PREREQUISITE_OF]->(:Skill)`` (from the prerequisite to what needs it),
+``(:Role)-[:NEEDS {level, essential}]->(:Skill)``, ``(:Learner)-[:TARGETS]->(:Role)``,
+``(:Learner)-[:IN_ROLE]->(:Role)``, ``(:Learner)-[:HOLDS {level, at}]->(:Skill)``.
+Ids are the source's, verbatim. Absent strings are "" in the graph and null in tables.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+
+
+class GraphStore(ABC):
+    """A property graph that holds the native tables and answers named queries."""
+
+    engine: str  # "ladybug" or "neo4j"
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Create or upgrade the schema; idempotent."""
+
+    @abstractmethod
+    def run(self, name: str, /, **parameters: Any) -> list[Row]:
+        """Run the query ``cypher/{name}.cypher`` and return its rows.
+
+        Raises:
+            ParameterError: A parameter is missing, unknown or of the wrong type.
+            QueryError: There is no such query, or the engine refused it.
+            StoreUnavailableError: The server cannot be reached.
+        """
+
+    @abstractmethod
+    def write(self, table: str, rows: pa.Table) -> None:
+        """Insert or replace the rows of a native table, in one transaction.
+
+        Rows have ``TABLES[table].schema``, keys are unique within ``rows``, and every id
+        referred to exists already, but for learners, which interactions and holds create.
+        Afterwards each row stands in the graph once, whatever stood there before under
+        its key.
+        """
+
+    @abstractmethod
+    def existing(self, table: str, rows: pa.Table) -> pa.Table:
+        """The rows already stored under the keys of ``rows``: same schema, any order.
+
+        A large ``rows`` is answered by one export, a small one by keyed look-ups.
+        """
+
+    @abstractmethod
+    def export(self, table: str) -> pa.Table:
+        """All rows of a native table, ``TABLES[table].schema``, sorted by its key.
+
+        Identical for both engines, so that a snapshot's hash is too.
+        """
+
+    @abstractmethod
+    def export_snapshot(self, tables: Sequence[str]) -> Mapping[str, pa.Table]:
+        """Export several tables as of one moment (one read transaction where there is one)."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """Rows per native table."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove every node and relation (tests, ``import --replace``)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the engine; idempotent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_store(settings: Any, *, path: Path | None = None) -> GraphStore:
+    """Open the graph that the settings name, migrated and ready.
+
+    Args:
+        settings: ``graphrec.settings.Settings``.
+        path: Instead of the settings' embedded folder.
+
+    Raises:
+        StoreOwnedError: Another process owns the embedded graph.
+        StoreUnavailableError: Neo4j does not answer.
+        MissingExtraError: The Neo4j driver is not installed.
+    """
+    if settings.graph_url:
+        from graphrec.graph.neo4j import Neo4jStore
+
+        store: GraphStore = Neo4jStore.from_settings(settings)
+    else:
+        from graphrec.graph.ladybug import LadybugStore
+
+        store = LadybugStore(
+            path or settings.graph_dir,
+            buffer_mb=settings.graph_buffer_mb,
+            max_gb=settings.graph_max_gb,
+        )
+    store.migrate()
+    return store

@@ -1,0 +1,22 @@
+"""Fixtures that every test may use: where the real data is, and a store of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Two OpenMP threads on two busy cores are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data; skips, saying so, where there is none."""
+    found = Path(os.environ.get("GRAPHREC_DATA", ROOT.parent / "shared" / "data"))
+    if not (found / "README.md").is_file():
+        pytest.skip(f"no real data at {found}: set GRAPHREC_DATA to its folder")
+    return found
