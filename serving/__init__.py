@@ -1,0 +1,1 @@
+"""Thin: the FastAPI service around ``graphrec``; the only place that imports FastAPI."""

@@ -1,0 +1,1 @@
+"""Thin: Ray jobs around the loops of ``graphrec``; the only place that imports Ray."""

@@ -1,0 +1,1 @@
+"""Stage 1, EVENTS: sources in, validated native tables out, the rest to quarantine."""

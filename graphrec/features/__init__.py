@@ -1,0 +1,1 @@
+"""Stage 2b, FEATURES: one definition, one transform, offline and online."""

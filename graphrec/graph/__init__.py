@@ -1,0 +1,1 @@
+"""Stage 2, GRAPH: native tables in, a property graph, query answers and snapshots out."""

@@ -1,0 +1,1 @@
+"""Stage 4, INDEX: vectors in, nearest items out."""

@@ -1,0 +1,1 @@
+"""Stage 3, TRAIN: datasets in, fitted models out."""

@@ -1,0 +1,123 @@
+"""Requests and answers of the recommender, shared by Python, command line and REST."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+K_DEFAULT = 10
+K_MAX = 200
+
+Source = Literal["pipeline", "content", "popularity"]
+
+
+class CourseFilters(BaseModel):
+    """What a recommended course must satisfy; an empty field asks nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    level: list[str] = Field(default=[], max_length=20, description="Any of these levels.")
+    language: list[str] = Field(default=[], max_length=20, description="Any of these languages.")
+    provider: list[str] = Field(default=[], max_length=50, description="Any of these providers.")
+    min_hours: float | None = Field(default=None, ge=0, description="At least this many hours.")
+    max_hours: float | None = Field(default=None, ge=0, description="At most this many hours.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked."""
+        return not (
+            self.level
+            or self.language
+            or self.provider
+            or self.min_hours is not None
+            or self.max_hours is not None
+        )
+
+
+class RecommendRequest(BaseModel):
+    """Who asks, and for what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learner_id: str | None = Field(
+        default=None, min_length=1, max_length=512, description="A learner; null: anonymous."
+    )
+    recent_courses: list[str] = Field(
+        default=[],
+        max_length=500,
+        description="Course ids of this session, oldest first; come after the stored history.",
+    )
+    target_role_id: str | None = Field(
+        default=None, max_length=512, description="Role aimed at; null: the learner's stored one."
+    )
+    filters: CourseFilters = CourseFilters()
+    exclude: list[str] = Field(default=[], max_length=5_000, description="Course ids never given.")
+    k: int = Field(default=K_DEFAULT, ge=1, le=K_MAX, description="Number of courses.")
+
+
+class Reason(BaseModel):
+    """Why a course is recommended, with ids by which the graph can confirm it.
+
+    ``teaches_needed_skill`` (role_id, skill_id): the role needs the skill, the course
+    teaches it. ``co_taken`` (because_course_id, num_learners): so many learners took both.
+    ``shares_skill`` (because_course_id, skill_id): both teach it. ``unlocked_by``
+    (because_course_id): it requires a course the learner took. ``popular``
+    (num_learners): so many learners took it. ``new`` : nobody took it yet.
+    """
+
+    code: Literal[
+        "teaches_needed_skill", "co_taken", "shares_skill", "unlocked_by", "popular", "new"
+    ]
+    text: str
+    role_id: str | None = None
+    skill_id: str | None = None
+    because_course_id: str | None = None
+    num_learners: int | None = None
+
+
+class RecommendedCourse(BaseModel):
+    """One course of an answer, best first."""
+
+    course_id: str
+    title: str | None
+    level: str | None
+    hours: float | None
+    language: str | None
+    provider: str | None
+    score: float
+    scores: dict[str, float] = Field(description="The part each model had in the score.")
+    reason: Reason
+
+
+class RecommendResponse(BaseModel):
+    """The answer; ``source`` tells what it rests on."""
+
+    learner_id: str | None
+    source: Source = Field(
+        description="pipeline: all models; content: no history, ranked by target and "
+        "popularity; popularity: no usable bundle."
+    )
+    is_cold: bool = Field(description="Whether nothing was known of this learner.")
+    bundle: str | None = Field(description="Id of the model bundle that answered.")
+    courses: list[RecommendedCourse]
+    warnings: list[str] = []
+
+
+class SimilarCourse(BaseModel):
+    """A course near another one."""
+
+    course_id: str
+    title: str | None
+    score: float
+    shared_skills: list[str]
+
+
+class Health(BaseModel):
+    """Whether the service can answer, and on what."""
+
+    ready: bool
+    reason: str | None = None
+    bundle: str | None = None
+    graph: str
+    num_courses: int
