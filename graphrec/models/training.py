@@ -1,0 +1,154 @@
+"""Stage 3, TRAIN: the loop around a neural model, the same bare and inside a Ray worker.
+
+A model brings a ``TrainingRun`` that trains one epoch and validates itself; this driver
+owns what they share: early stopping, checkpoints, resume, a clean stop. It knows no torch
+and no Ray: checkpoints are plain arrays and numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from graphrec.models.base import Model
+
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called after each epoch with model name, epoch (from 1), the most epochs, and metrics."""
+
+
+class TrainingRun(ABC):
+    """A model being trained: weights, optimiser, data and random state.
+
+    Under an initialised ``torch.distributed`` group a run divides its work among the
+    ranks (the graph model by dimensions, the sequence model by data), and every rank
+    returns the same loss, metrics and best model.
+    """
+
+    name: str
+
+    @abstractmethod
+    def train_epoch(self) -> float:
+        """Train one epoch and return its mean loss."""
+
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Metrics on the validation learners; ``ndcg@10`` decides."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All state needed to go on: weights, optimiser moments, random state (this rank's)."""
+
+    @abstractmethod
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take up the state of ``arrays()``."""
+
+    @abstractmethod
+    def export(self) -> Model:
+        """The model as it stands now, for scoring (complete on every rank)."""
+
+
+@dataclass
+class TrainingState:
+    """Where the driver stands; saved with each checkpoint."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_metric: float = -1.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    is_finished: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished training: the best model by validation, and how it went."""
+
+    model: Model
+    state: TrainingState
+
+
+def save_checkpoint(
+    directory: Path, run: TrainingRun, best: Mapping[str, np.ndarray], state: TrainingState
+) -> None:
+    """Write one rank's state into ``directory``, each file replaced by rename."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, arrays in (("run", run.arrays()), ("best", dict(best))):
+        contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        target = directory / f"{name}.safetensors"
+        save_file(contiguous, target.with_suffix(".tmp"))
+        target.with_suffix(".tmp").replace(target)
+    # Last: a checkpoint without its state file is no checkpoint.
+    with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as handle:
+        json.dump(asdict(state), handle)
+    os.replace(handle.name, directory / "state.json")  # noqa: PTH105 - atomic by intent
+
+
+def load_checkpoint(
+    directory: Path, run: TrainingRun
+) -> tuple[dict[str, np.ndarray], TrainingState]:
+    """Restore ``run`` from ``directory``; returns the best model's arrays and the state."""
+    run.load_arrays(load_file(directory / "run.safetensors"))
+    state = TrainingState(**json.loads((directory / "state.json").read_text()))
+    return load_file(directory / "best.safetensors"), state
+
+
+def has_checkpoint(directory: Path | None) -> bool:
+    """Whether ``directory`` holds a complete checkpoint."""
+    return directory is not None and (directory / "state.json").is_file()
+
+
+def run_training(
+    run: TrainingRun,
+    *,
+    max_epochs: int,
+    patience: int,
+    validate_every: int = 1,
+    checkpoint: Callable[[dict[str, np.ndarray], TrainingState], None] | None = None,
+    resume_from: Path | None = None,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train until validation has not improved for ``patience`` validations.
+
+    Args:
+        run: What is trained.
+        max_epochs: The most epochs.
+        patience: Validations without a better ``ndcg@10`` before stopping.
+        validate_every: Epochs between validations.
+        checkpoint: Called after each validation with the best arrays and the state.
+        resume_from: A folder written by ``save_checkpoint``; ignored when empty.
+        progress: Told of each epoch.
+        should_stop: Asked after each epoch; True ends training with the best so far.
+
+    Returns:
+        The model of the best validation, and the state.
+    """
+    best: dict[str, np.ndarray] = {}
+    state = TrainingState()
+    if resume_from is not None and has_checkpoint(resume_from):
+        best, state = load_checkpoint(resume_from, run)
+    while not state.is_finished:
+        loss = run.train_epoch()
+        state.epoch += 1
+        metrics = {"loss": loss}
+        is_last = state.epoch >= max_epochs or should_stop()
+        if state.epoch % validate_every == 0 or is_last:
+            metrics |= run.validate()
+            if metrics["ndcg@10"] > state.best_metric:
+                state.best_metric, state.best_epoch = metrics["ndcg@10"], state.epoch
+                best = run.export().state()
+            num_stale = (state.epoch - state.best_epoch) // validate_every
+            state.is_finished = is_last or num_stale >= patience
+            state.history.append({"epoch": state.epoch, **metrics})
+            if checkpoint is not None:
+                checkpoint(best, state)
+        if progress is not None:
+            progress(run.name, state.epoch, max_epochs, metrics)
+    return Outcome(type(run.export()).from_state(best), state)
