@@ -1,0 +1,53 @@
+"""Splits that never let a model see what comes later than what it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphrec.dataset import Histories
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Histories with one item of some learners held out.
+
+    Attributes:
+        train: Histories without the held-out items; same learners, same order.
+        rows: int64 [m]; the learners who have a target.
+        targets: int32 [m]; the item held out of each.
+    """
+
+    train: Histories
+    rows: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def inputs(self) -> Histories:
+        """What is known of the learners ``rows`` when their target is asked."""
+        return self.train.take(self.rows)
+
+
+def hold_out_last(histories: Histories, *, min_length: int, seed: int) -> HeldOut:
+    """Hold out one item of each learner with at least ``min_length`` items.
+
+    The last one; where a learner's order means nothing, a random one.
+
+    Args:
+        histories: All that is known.
+        min_length: Shorter histories stay whole.
+        seed: Of the random choice.
+    """
+    lengths = histories.lengths
+    rows = np.flatnonzero(lengths >= max(min_length, 1))
+    offsets = lengths[rows] - 1
+    random = np.random.default_rng(seed).integers(0, np.maximum(lengths, 1))[rows]
+    offsets = np.where(histories.ordered[rows], offsets, random)
+    held = histories.indptr[rows] + offsets
+    kept = np.ones(len(histories.items), bool)
+    kept[held] = False
+    indptr = np.concatenate([[0], np.cumsum(kept)])[histories.indptr]
+    times = None if histories.times is None else histories.times[kept]
+    train = Histories(indptr, histories.items[kept], times, histories.is_ordered)
+    return HeldOut(train, rows, histories.items[held])
