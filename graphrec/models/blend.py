@@ -129,7 +129,7 @@ def standardise(scores: np.ndarray, candidates: Candidates) -> np.ndarray:
 def _with_target(candidates: Candidates, targets: np.ndarray) -> np.ndarray:
     """Whether a learner's target is among the candidates, bool [n]."""
     found = candidates.items == targets[candidates.owners]
-    return np.bincount(candidates.owners[found], minlength=len(targets)) > 0
+    return np.asarray(np.bincount(candidates.owners[found], minlength=len(targets)) > 0)
 
 
 def _maximise(features: np.ndarray, starts: np.ndarray, targets: np.ndarray) -> np.ndarray:

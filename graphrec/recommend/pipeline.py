@@ -1,0 +1,223 @@
+"""Stage 5, SERVE: histories in, ranked items out; one code for one learner and for many.
+
+Each model (a *part*) retrieves its best items, the embedding models through the index;
+the union is filtered, scored by every part and ranked by the learned blend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphrec.dataset import Histories
+from graphrec.index.base import ItemIndex
+from graphrec.models.base import EmbeddingModel, Model
+from graphrec.models.blend import Blend, Candidates
+
+POPULARITY = "popularity"
+VIEWED = "viewed"
+
+Vectors = Mapping[str, np.ndarray]
+"""Session vectors by part, float32 [n, dim]."""
+
+
+class PipelineConfig(BaseModel):
+    """How many candidates are looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_candidates: int = Field(
+        default=100, ge=1, description="Best items taken from each part; more changed nothing."
+    )
+    num_popular: int = Field(default=50, ge=1, description="Most popular items added for all.")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best items of each of ``n`` learners, best first.
+
+    Attributes:
+        items: int64 [n, k], -1 where fewer were eligible.
+        scores: float32 [n, k].
+        shares: float32 [n, k, parts]: what each part has in the score.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    shares: np.ndarray
+
+
+class Pipeline:
+    """Fitted models, their indexes and the blend over them.
+
+    Attributes:
+        models: Part name -> fitted model, popularity among them.
+        blend: Over all parts; weighs nothing before it is learned.
+        indexes: Part name -> index over its item vectors; parts without one are searched
+            exactly.
+        with_views: Whether what was viewed and not taken is a part of its own.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        *,
+        blend: Blend | None = None,
+        indexes: Mapping[str, ItemIndex] | None = None,
+        config: PipelineConfig | None = None,
+        with_views: bool = False,
+    ) -> None:
+        self.models = dict(models)
+        self.indexes = {name: index for name, index in (indexes or {}).items() if name in models}
+        self.config = config or PipelineConfig()
+        self.with_views = with_views
+        self.num_items = int(self.models[POPULARITY].score(Histories.from_lists([[]])).shape[1])
+        flat = np.zeros((2, len(self.parts)))
+        self.blend = blend or Blend(self.parts, flat)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of the score, in the blend's order."""
+        return (*self.models, VIEWED) if self.with_views else tuple(self.models)
+
+    def encode(self, histories: Histories) -> Vectors:
+        """Session vectors of the indexed parts, to be kept while a history stands."""
+        return {name: self._embedding(name).encode(histories) for name in self.indexes}
+
+    def candidates(
+        self,
+        histories: Histories,
+        *,
+        allowed: np.ndarray | None = None,
+        exclude: Histories | None = None,
+        views: Histories | None = None,
+        vectors: Vectors | None = None,
+    ) -> tuple[Candidates, np.ndarray]:
+        """Retrieve and score candidates.
+
+        Args:
+            histories: Of n learners.
+            allowed: bool [num_items]; None: all.
+            exclude: Items never given, beside each learner's own history.
+            views: Weaker signals of the same learners.
+            vectors: ``encode(histories)``, where it is already known.
+
+        Returns:
+            Candidates, and their scores by part: float32 [nnz, len(parts)].
+        """
+        vectors = self.encode(histories) if vectors is None else vectors
+        barred = self._barred(histories, allowed, exclude)
+        is_candidate = np.zeros_like(barred)
+        dense: dict[str, np.ndarray] = {}
+        for name, model in self.models.items():
+            if name in self.indexes:
+                self._search(name, vectors[name], barred, is_candidate)
+            else:
+                dense[name] = model.score(histories)
+                self._scan(name, dense[name], barred, is_candidate)
+        if views is not None:
+            is_candidate[views.owners(), views.items] = True
+        is_candidate &= ~barred
+        owners, items = np.nonzero(is_candidate)
+        indptr = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))]).astype(np.int64)
+        columns = [
+            dense[name][owners, items]
+            if name in dense
+            else _inner(vectors[name], self._embedding(name).item_vectors(), owners, items)
+            for name in self.models
+        ]
+        if self.with_views:
+            columns.append(_viewed(views, is_candidate.shape)[owners, items])
+        return Candidates(indptr, items), np.stack(columns, axis=1).astype(np.float32)
+
+    def rank(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        allowed: np.ndarray | None = None,
+        exclude: Histories | None = None,
+        views: Histories | None = None,
+        vectors: Vectors | None = None,
+    ) -> Ranking:
+        """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""
+        candidates, scores = self.candidates(
+            histories, allowed=allowed, exclude=exclude, views=views, vectors=vectors
+        )
+        blended, shares = self.blend.score(scores, candidates, histories.lengths)
+        n = len(histories)
+        ranking = Ranking(
+            np.full((n, k), -1, np.int64),
+            np.full((n, k), -np.inf, np.float32),
+            np.zeros((n, k, len(self.parts)), np.float32),
+        )
+        for row in range(n):
+            span = slice(candidates.indptr[row], candidates.indptr[row + 1])
+            best = top_positions(blended[span], k) + span.start
+            ranking.items[row, : len(best)] = candidates.items[best]
+            ranking.scores[row, : len(best)] = blended[best]
+            ranking.shares[row, : len(best)] = shares[best]
+        return ranking
+
+    def _embedding(self, name: str) -> EmbeddingModel:
+        model = self.models[name]
+        assert isinstance(model, EmbeddingModel)  # noqa: S101 - held by __init__
+        return model
+
+    def _barred(
+        self, histories: Histories, allowed: np.ndarray | None, exclude: Histories | None
+    ) -> np.ndarray:
+        """What may not be given, bool [n, num_items]."""
+        shape = (len(histories), self.num_items)
+        barred = np.zeros(shape, bool) if allowed is None else np.tile(~allowed, (shape[0], 1))
+        for seen in (histories, exclude):
+            if seen is not None:
+                barred[seen.owners(), seen.items] = True
+        return barred
+
+    def _search(self, name: str, queries: np.ndarray, barred: np.ndarray, out: np.ndarray) -> None:
+        """Mark the items nearest to each query in ``out`` (bool [n, num_items])."""
+        index, k = self.indexes[name], min(self.config.num_candidates, self.num_items)
+        num_barred = barred.sum(axis=1)
+        few = num_barred <= 3 * k
+        if few.any():
+            wanted = min(self.num_items, k + int(num_barred[few].max()))
+            rows, _ = index.search(queries[few], wanted)
+            out[np.flatnonzero(few)[:, None], rows] = True
+        for row in np.flatnonzero(~few):
+            rows, _ = index.search_filtered(queries[row], ~barred[row], k)
+            out[row, rows] = True
+
+    def _scan(self, name: str, scores: np.ndarray, barred: np.ndarray, out: np.ndarray) -> None:
+        """Mark the items that a dense part scores highest in ``out`` (bool [n, num_items])."""
+        k = self.config.num_popular if name == POPULARITY else self.config.num_candidates
+        k = min(k, self.num_items)
+        best = np.argpartition(np.where(barred, np.inf, -scores), k - 1, axis=1)[:, :k]
+        np.put_along_axis(out, best, True, axis=1)
+
+
+def _inner(
+    queries: np.ndarray, items: np.ndarray, owners: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Inner products of query ``owners[e]`` and item ``rows[e]``, float32 [nnz]."""
+    return np.asarray(np.einsum("ed,ed->e", queries[owners], items[rows]))
+
+
+def top_positions(scores: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the k largest, best first; ties by position."""
+    if len(scores) > 4 * k:
+        edge = np.partition(scores, -k)[-k]
+        kept = np.flatnonzero(scores >= edge)
+        return kept[np.argsort(-scores[kept], kind="stable")][:k]
+    return np.argsort(-scores, kind="stable")[:k]
+
+
+def _viewed(views: Histories | None, shape: tuple[int, int]) -> np.ndarray:
+    """1 where a learner viewed an item, float32 [n, num_items]."""
+    scores = np.zeros(shape, np.float32)
+    if views is not None:
+        scores[views.owners(), views.items] = 1.0
+    return scores
