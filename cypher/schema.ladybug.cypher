@@ -1,0 +1,24 @@
+// The schema of the embedded graph. A migration is what stands under its version; it runs
+// once, in order, and a published one is never changed.
+
+// version: 1
+CREATE NODE TABLE IF NOT EXISTS Course(id STRING PRIMARY KEY, title STRING, description STRING, level STRING, hours DOUBLE, language STRING, provider STRING, published_at INT64, hidden BOOL);
+CREATE NODE TABLE IF NOT EXISTS Skill(id STRING PRIMARY KEY, name STRING, description STRING);
+CREATE NODE TABLE IF NOT EXISTS Role(id STRING PRIMARY KEY, name STRING, description STRING);
+CREATE NODE TABLE IF NOT EXISTS Learner(id STRING PRIMARY KEY);
+CREATE REL TABLE IF NOT EXISTS IN_ROLE(FROM Learner TO Role);
+CREATE REL TABLE IF NOT EXISTS TARGETS(FROM Learner TO Role);
+CREATE REL TABLE IF NOT EXISTS TEACHES(FROM Course TO Skill, level DOUBLE);
+CREATE REL TABLE IF NOT EXISTS REQUIRES(FROM Course TO Course, any_of STRING);
+CREATE REL TABLE IF NOT EXISTS PREREQUISITE_OF(FROM Skill TO Skill);
+CREATE REL TABLE IF NOT EXISTS NEEDS(FROM Role TO Skill, level DOUBLE, essential BOOL);
+CREATE REL TABLE IF NOT EXISTS HOLDS(FROM Learner TO Skill, level DOUBLE, at INT64);
+CREATE REL TABLE IF NOT EXISTS ENROLLED(FROM Learner TO Course, key STRING, at INT64, seq INT64, score DOUBLE, progress DOUBLE, event_id STRING);
+CREATE REL TABLE IF NOT EXISTS COMPLETED(FROM Learner TO Course, key STRING, at INT64, seq INT64, score DOUBLE, progress DOUBLE, event_id STRING);
+CREATE REL TABLE IF NOT EXISTS VIEWED(FROM Learner TO Course, key STRING, at INT64, seq INT64, score DOUBLE, progress DOUBLE, event_id STRING);
+CREATE REL TABLE IF NOT EXISTS RATED(FROM Learner TO Course, key STRING, at INT64, seq INT64, score DOUBLE, progress DOUBLE, event_id STRING);
+CREATE REL TABLE IF NOT EXISTS DROPPED(FROM Learner TO Course, key STRING, at INT64, seq INT64, score DOUBLE, progress DOUBLE, event_id STRING);
+CREATE MACRO toFloat(x) AS CAST(x AS DOUBLE);
+CREATE MACRO toInteger(x) AS CAST(x AS INT64);
+CREATE MACRO toBoolean(x) AS CAST(x AS BOOL);
+CREATE MACRO type(r) AS label(r);

@@ -1,0 +1,162 @@
+"""Stage 2, GRAPH: what both adapters do alike, over the few things an engine must offer.
+
+An adapter gives an ``EngineSession`` (fetch a table, change rows) inside a transaction;
+everything else (upserts by key, look-ups, exports, named queries) is here, once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graphrec.graph import statements
+from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
+from graphrec.graph.queries import QueryLibrary
+from graphrec.graph.recursion import answer
+from graphrec.graph.rows import from_engine, matching, ordered, prepare, spec_of
+from graphrec.graph.store import GraphStore, Row
+from graphrec.graph.writing import write_nodes, write_relations
+
+LOOKUP_IDS = 1_000
+"""Up to so many nodes are looked up by id; more are answered by one export."""
+
+T = TypeVar("T")
+
+
+class EngineSession(Protocol):
+    """One transaction of an engine."""
+
+    def fetch(self, text: str, parameters: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+        """Rows of a read text; its columns are those of ``schema``, in order."""
+
+    def rows(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Rows of a text as plain dictionaries."""
+
+    def put_nodes(self, node: NodeMap, rows: pa.Table) -> None:
+        """Insert or replace nodes; strings are not null, ids are unique."""
+
+    def put_relations(self, rel: RelationMap, rows: pa.Table) -> None:
+        """Insert or replace relations.
+
+        Raises:
+            StoreError: An id referred to does not exist.
+        """
+
+
+class MappedStore(GraphStore):
+    """A store that keeps the native tables by ``graphrec.graph.mapping``.
+
+    Args:
+        library: Named queries; None: those of the package.
+    """
+
+    def __init__(self, library: QueryLibrary | None = None) -> None:
+        self.library = library or QueryLibrary.load()
+
+    @abstractmethod
+    def _reading(self, work: Callable[[EngineSession], T]) -> T:
+        """Do ``work`` in one read transaction."""
+
+    @abstractmethod
+    def _writing(self, work: Callable[[EngineSession], T]) -> T:
+        """Do ``work`` in one write transaction: all of it, or nothing."""
+
+    def run(self, name: str, /, **parameters: Any) -> list[Row]:
+        """Run a named query; see ``GraphStore.run``."""
+        query = self.library.get(name)
+        values = query.values(parameters)
+        return self._reading(lambda session: answer(session, query, values))
+
+    def write(self, table: str, rows: pa.Table) -> None:
+        """Insert or replace rows in one transaction; see ``GraphStore.write``."""
+        clean = prepare(table, rows)
+        if not clean.num_rows:
+            return
+        if table in NODES:
+            self._writing(lambda session: write_nodes(session, NODES[table], clean))
+        else:
+            self._writing(lambda session: write_relations(session, RELATIONS[table], clean))
+
+    def existing(self, table: str, rows: pa.Table) -> pa.Table:
+        """Stored rows under the keys of ``rows``; see ``GraphStore.existing``."""
+        clean = prepare(table, rows)
+        return self._reading(lambda session: stored_under(session, table, clean))
+
+    def export(self, table: str) -> pa.Table:
+        """All rows of a table, sorted; see ``GraphStore.export``."""
+        spec_of(table)
+        return ordered(table, self._reading(lambda session: select(session, table)))
+
+    def export_snapshot(self, tables: Sequence[str]) -> Mapping[str, pa.Table]:
+        """Several tables as of one moment; see ``GraphStore.export_snapshot``."""
+        for table in tables:
+            spec_of(table)
+        raw = self._reading(lambda session: {t: select(session, t) for t in tables})
+        return {table: ordered(table, rows) for table, rows in raw.items()}
+
+    def counts(self) -> dict[str, int]:
+        """Rows per native table."""
+        return self._reading(_count)
+
+
+def stored_under(session: EngineSession, table: str, rows: pa.Table) -> pa.Table:
+    """Stored rows whose key is a key of ``rows`` (prepared)."""
+    if not rows.num_rows:
+        return rows
+    ids = pc.unique(rows[_source_column(table)])
+    few = ids.to_pylist() if len(ids) <= LOOKUP_IDS else None
+    return matching(table, select(session, table, few), rows)
+
+
+def _source_column(table: str) -> str:
+    return NODES[table].id_column if table in NODES else RELATIONS[table][0].source_column
+
+
+def select(session: EngineSession, table: str, ids: list[str] | None = None) -> pa.Table:
+    """Rows of a table in any order: all, or those whose (source) node is among ``ids``."""
+    if table in NODES:
+        return from_engine(table, _select_nodes(session, NODES[table], ids))
+    parts = [_select_relations(session, rel, ids) for rel in RELATIONS[table]]
+    return from_engine(table, pa.concat_tables(parts))
+
+
+def _select_nodes(session: EngineSession, node: NodeMap, ids: list[str] | None) -> pa.Table:
+    full = spec_of(node.table).schema
+    own = pa.schema([full.field(name) for name in (node.id_column, *node.properties)])
+    parameters = {} if ids is None else {"ids": ids}
+    by_ids = ids is not None
+    rows = session.fetch(statements.select_nodes(node, by_ids=by_ids), parameters, own)
+    for link in node.links:
+        rel = statements.link_relation(node, link)
+        pair = pa.schema([full.field(node.id_column), full.field(link.column)])
+        linked = session.fetch(statements.select_relations(rel, by_ids=by_ids), parameters, pair)
+        rows = rows.join(linked, node.id_column)
+    return rows
+
+
+def _select_relations(session: EngineSession, rel: RelationMap, ids: list[str] | None) -> pa.Table:
+    full = spec_of(rel.table).schema
+    names = [rel.source_column, rel.target_column]
+    names += [name for name in (*rel.identity, *rel.properties) if name != "key"]
+    schema = pa.schema([full.field(name) for name in names])
+    text = statements.select_relations(rel, by_ids=ids is not None)
+    rows = session.fetch(text, {} if ids is None else {"ids": ids}, schema)
+    if rel.table == "interactions":
+        rows = rows.append_column("type", pa.repeat(rel.type.lower(), rows.num_rows))
+    return rows
+
+
+def _count(session: EngineSession) -> dict[str, int]:
+    counts = {}
+    for table in (*NODES, *RELATIONS):
+        texts = (
+            [statements.count_nodes(NODES[table])]
+            if table in NODES
+            else [statements.count_relations(rel) for rel in RELATIONS[table]]
+        )
+        counts[table] = sum(int(session.rows(text, {})[0]["n"]) for text in texts)
+    return counts

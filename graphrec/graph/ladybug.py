@@ -1,0 +1,242 @@
+"""Stage 2, GRAPH: the embedded graph, LadybugDB in a folder; the only file that imports it.
+
+One process owns the folder; inside it, any thread may read at any time (each reader sees a
+snapshot), and writes queue behind one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ladybug
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graphrec.errors import QueryError, StoreError
+from graphrec.graph import statements
+from graphrec.graph.engine import EngineSession, MappedStore
+from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
+from graphrec.graph.migrations import migrations
+from graphrec.graph.owner import Owner
+from graphrec.graph.rows import batches, joined
+from graphrec.graph.store import Row
+
+T = TypeVar("T")
+
+MERGE_BATCH = 5_000
+"""Rows of one UNWIND."""
+
+COPY_FROM = 20_000
+"""From so many rows on, COPY (200,000 rows/s, but a checkpoint a commit) beats MERGE."""
+
+_ARROW_CHUNK = 65_536
+
+
+class LadybugStore(MappedStore):
+    """The graph in a folder of this machine.
+
+    Args:
+        path: Folder; created where missing.
+        buffer_mb: MiB of page cache.
+        max_gb: GiB of address space the file may grow to.
+
+    Raises:
+        StoreOwnedError: Another process owns the folder.
+        StoreError: The folder cannot be opened as a graph.
+    """
+
+    engine = "ladybug"
+
+    def __init__(self, path: Path, *, buffer_mb: int = 1024, max_gb: int = 64) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._owner = Owner(self.path)
+        try:
+            self._database = ladybug.Database(
+                self.path / "graph.lbug",
+                buffer_pool_size=buffer_mb << 20,
+                max_db_size=max_gb << 30,
+            )
+        except RuntimeError as error:
+            self._owner.release()
+            raise StoreError(
+                f"The graph cannot be opened: {error}",
+                where=str(self.path),
+                remedy="Import again into another --store, or restore this folder from a copy.",
+            ) from error
+        self._idle: list[Any] = []
+        self._pool = threading.Lock()
+        self._write = threading.RLock()
+        self._closed = False
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version; idempotent."""
+        with self._write, self._connection() as session:
+            session.rows(
+                "CREATE NODE TABLE IF NOT EXISTS GraphMeta(id STRING PRIMARY KEY, version INT64)",
+                {},
+            )
+            found = session.rows("MATCH (m:GraphMeta {id: 'schema'}) RETURN m.version AS v", {})
+            done = found[0]["v"] if found else 0
+            for version, texts in migrations(self.engine):
+                if version > done:
+                    self._migrate(session, version, texts)
+
+    @staticmethod
+    def _migrate(session: _Session, version: int, texts: list[str]) -> None:
+        macros = {m["name"].lower() for m in session.rows("CALL show_macros() RETURN *", {})}
+        for text in texts:
+            is_macro = text.startswith("CREATE MACRO ")
+            if is_macro and text.split()[2].partition("(")[0].lower() in macros:
+                continue
+            session.rows(text, {})
+        session.rows(
+            "MERGE (m:GraphMeta {id: 'schema'}) SET m.version = $version", {"version": version}
+        )
+
+    def _reading(self, work: Callable[[EngineSession], T]) -> T:
+        with self._connection() as session, session.transaction("BEGIN TRANSACTION READ ONLY"):
+            return work(session)
+
+    def _writing(self, work: Callable[[EngineSession], T]) -> T:
+        with self._write, self._connection() as session, session.transaction("BEGIN TRANSACTION"):
+            return work(session)
+
+    def clear(self) -> None:
+        """Remove every node and relation; the schema stays."""
+
+        # Deleting a million relations one by one takes a minute, dropping their table none.
+        names = [rel.type for relations in RELATIONS.values() for rel in relations]
+        names += [link.type for node in NODES.values() for link in node.links]
+        names += [node.label for node in NODES.values()]
+        with self._write, self._connection() as session:
+            with session.transaction("BEGIN TRANSACTION"):
+                for name in names:
+                    session.rows(f"DROP TABLE IF EXISTS {name}", {})
+                session.rows("MATCH (m:GraphMeta) DELETE m", {})
+            self.migrate()
+
+    def close(self) -> None:
+        """Close the database and give the folder up; idempotent."""
+        with self._write, self._pool:
+            if self._closed:
+                return
+            self._closed = True
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+            self._database.close()
+            self._owner.release()
+
+    @contextmanager
+    def _connection(self) -> Iterator[_Session]:
+        with self._pool:
+            if self._closed:
+                raise StoreError("This graph has been closed.", where=str(self.path))
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            # One thread each: a large export on more would stall every other reader.
+            connection = ladybug.Connection(self._database, num_threads=1)
+        try:
+            yield _Session(connection)
+        finally:
+            with self._pool:
+                if not self._closed:
+                    self._idle.append(connection)
+
+
+class _Session:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self, begin: str) -> Iterator[None]:
+        self.rows(begin, {})
+        try:
+            yield
+            self.rows("COMMIT", {})
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        try:
+            self.rows("ROLLBACK", {})
+        except QueryError as error:
+            if "No active transaction" not in str(error):  # an error has already ended it
+                raise
+
+    def _execute(self, text: str, parameters: Mapping[str, Any]) -> Any:
+        try:
+            return self._connection.execute(text, dict(parameters))
+        except RuntimeError as error:
+            raise QueryError(f"The graph engine refused: {error}") from error
+
+    def rows(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
+        result = self._execute(text, parameters)
+        try:
+            return list(result.rows_as_dict())
+        finally:
+            result.close()
+
+    def fetch(self, text: str, parameters: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+        result = self._execute(text, parameters)
+        try:
+            return result.get_as_arrow(_ARROW_CHUNK).rename_columns(schema.names).cast(schema)
+        finally:
+            result.close()
+
+    def put_nodes(self, node: NodeMap, rows: pa.Table) -> None:
+        rest = rows
+        if rows.num_rows >= COPY_FROM:
+            schema = pa.schema([(node.id_column, pa.string())])
+            stored = self.fetch(f"MATCH (n:{node.label}) RETURN n.id AS id", {}, schema)
+            fresh, rest = _split(rows, stored)
+            self._copy(node.label, fresh)
+        self._merge(statements.upsert_node(node), rest, node.label)
+
+    def put_relations(self, rel: RelationMap, rows: pa.Table) -> None:
+        names = [rel.source_column, rel.target_column, *rel.identity, *rel.properties]
+        rows = rows.select(names)
+        rest = rows
+        if rows.num_rows >= COPY_FROM:
+            fresh, rest = self._split_relations(rel, rows)
+            self._copy(rel.type, fresh)
+        self._merge(statements.upsert_relation(rel), rest, rel.type)
+
+    def _split_relations(self, rel: RelationMap, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Rows that are new, rows that stand in the graph already."""
+        if not self.rows(statements.count_relations(rel), {})[0]["n"]:
+            return rows, rows.slice(0, 0)
+        identity = [rel.source_column, rel.target_column, *rel.identity]
+        names = ", ".join(f"r.{name} AS {name}" for name in rel.identity)
+        text = (
+            f"MATCH (a:{rel.source})-[r:{rel.type}]->(b:{rel.target}) "
+            f"RETURN a.id AS x, b.id AS y{', ' if names else ''}{names}"
+        )
+        schema = pa.schema([(name, pa.string()) for name in identity])
+        return _split(rows, self.fetch(text, {}, schema))
+
+    def _copy(self, name: str, rows: pa.Table) -> None:
+        if rows.num_rows:
+            self.rows(f"COPY {name} FROM $rows", {"rows": rows.combine_chunks()})
+
+    def _merge(self, text: str, rows: pa.Table, name: str) -> None:
+        for batch in batches(rows, MERGE_BATCH):
+            written = self.rows(text, {"rows": batch})[0]["written"]
+            if written != len(batch):
+                lost = len(batch) - written
+                raise StoreError(f"{lost} rows of {name} name an id that is not in the graph.")
+
+
+def _split(rows: pa.Table, stored: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Rows that are new, and rows whose columns of ``stored`` stand there already."""
+    known = pc.is_in(joined(rows, stored.column_names), value_set=joined(stored))
+    return rows.filter(pc.invert(known)), rows.filter(known)

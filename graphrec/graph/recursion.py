@@ -1,0 +1,111 @@
+"""Stage 2, GRAPH: answers that a single text cannot give exactly, and the only place for it.
+
+Variable-length patterns stop silently at 30 hops on one engine, so recursion is done here:
+breadth-first over a frontier query, or by networkx over the edges a query returns.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import networkx as nx
+
+from graphrec.errors import QueryError
+from graphrec.graph.store import Row
+
+if TYPE_CHECKING:
+    from graphrec.graph.engine import EngineSession
+    from graphrec.graph.queries import Query
+
+Edge = tuple[str, str]
+
+
+def answer(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    """Rows of a named query, computed here where its header says so."""
+    if not query.computed_by:
+        return session.rows(query.text, values)
+    if query.computed_by not in COMPUTED:
+        raise QueryError(f"Nothing is called '{query.computed_by}'.", where=str(query.path))
+    return COMPUTED[query.computed_by](session, query, values)
+
+
+def find_cycles(edges: Iterable[Edge]) -> list[tuple[list[str], list[str]]]:
+    """Groups of nodes that require each other.
+
+    Args:
+        edges: (what needs, what it requires).
+
+    Returns:
+        For each group its members (sorted) and one shortest cycle among them, beginning
+        with its smallest member and following ``edges``; largest group first, then by id.
+    """
+    graph = nx.DiGraph(list(edges))
+    groups = [sorted(c) for c in nx.strongly_connected_components(graph)]
+    cyclic = [c for c in groups if len(c) > 1 or graph.has_edge(c[0], c[0])]
+    cyclic.sort(key=lambda members: (-len(members), members))
+    return [(members, _shortest_cycle(graph, members)) for members in cyclic]
+
+
+def _shortest_cycle(graph: Any, members: list[str]) -> list[str]:
+    """A shortest cycle through the smallest member, without repeating it at the end."""
+    start, inside = members[0], set(members)
+    came_from: dict[str, str] = {}
+    waiting = deque([start])
+    while waiting:
+        node = waiting.popleft()
+        for following in sorted(n for n in graph.successors(node) if n in inside):
+            if following == start:
+                path = [node]
+                while path[-1] != start:
+                    path.append(came_from[path[-1]])
+                return path[::-1]
+            if following not in came_from:
+                came_from[following] = node
+                waiting.append(following)
+    raise AssertionError("a strongly connected group has a cycle through each member")
+
+
+def _cycles(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    """Text: ``kind, id, requires_id`` of every edge."""
+    edges: dict[str, list[Edge]] = {}
+    for row in session.rows(query.text, {}):
+        edges.setdefault(row["kind"], []).append((row["id"], row["requires_id"]))
+    rows: list[Row] = []
+    for kind in sorted(edges):
+        for members, cycle in find_cycles(edges[kind]):
+            rows.append(
+                {
+                    "kind": kind,
+                    "cycle_id": len(rows) + 1,
+                    "size": len(members),
+                    "members": members,
+                    "path": cycle,
+                }
+            )
+    return rows[: values["limit"]]
+
+
+def _closure(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    """Text: ``id, title, requires_id`` of the courses in ``$frontier``."""
+    start = values["course_id"]
+    depth = {start: 0}
+    frontier, level = [start], 0
+    while frontier:
+        level += 1
+        found = session.rows(query.text, {"frontier": frontier})
+        fresh = {row["requires_id"] for row in found} - depth.keys()
+        depth.update(dict.fromkeys(fresh, level))
+        frontier = sorted(fresh)
+    depth.pop(start)
+    ranked = sorted(depth.items(), key=lambda item: (item[1], item[0]))
+    return [{"course_id": course_id, "depth": hops} for course_id, hops in ranked]
+
+
+Computation = Callable[["EngineSession", "Query", Mapping[str, Any]], list[Row]]
+COMPUTED: Final[Mapping[str, Computation]] = MappingProxyType(
+    {"cycles": _cycles, "closure": _closure}
+)
+"""What a header's ``computed by`` may name."""
