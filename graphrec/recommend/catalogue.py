@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -266,6 +267,17 @@ class Catalogue:
     def requires(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
         """Course id -> its REQUIRES groups, for all courses that have any."""
         return MappingProxyType(self._requires)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """Languages of all courses, case-folded; empty where no course names one."""
+        return frozenset(c.language.casefold() for c in self.courses.values() if c.language)
+
+    @cached_property
+    def median_hours(self) -> float | None:
+        """Median of the known hours of all courses; None where none is known."""
+        known = [c.hours for c in self.courses.values() if c.hours is not None]
+        return float(median(known)) if known else None
 
     @cached_property
     def digest(self) -> str:

@@ -1,0 +1,225 @@
+"""The courses that can matter to one path: which may be planned, at what cost, after what.
+
+In come a catalogue, a learner's state and the request's bounds; out goes a ``Universe`` of
+takeable courses as dense indices, with REQUIRES groups as bit masks. All costs are integers,
+so that sums compare exactly and equal requests give equal plans.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.mastery import LearnerState
+
+DEFAULT_HOURS: Final = 10.0
+"""Hours that an unknown duration counts as, where no course of the catalogue has one."""
+
+Scorer = Callable[[list[str]], dict[str, float]]
+"""Personal fit of courses, higher is better; courses it leaves out fit worst."""
+
+# One cost is, from the highest bits down: courses in progress, hours, number of courses, fit.
+_FIT_BITS, _COUNT_BITS, _HOURS_BITS = 30, 64, 112
+_MILLI: Final = 1000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one request allows.
+
+    Attributes:
+        catalogue: All courses.
+        state: Where the learner stands.
+        excluded: Course ids never to be planned.
+        language: Case-folded; None asks nothing.
+        allow_in_progress: Whether courses being taken may stand in the plan.
+    """
+
+    catalogue: Catalogue
+    state: LearnerState
+    excluded: frozenset[str] = frozenset()
+    language: str | None = None
+    allow_in_progress: bool = False
+
+    def barrier(self, course_id: str) -> str | None:
+        """Why a course may never be planned, as "is hidden"; None: it may."""
+        course = self.catalogue.courses.get(course_id)
+        if course is None:
+            return "is not in the catalogue"
+        language = (course.language or "").casefold()
+        barriers = (
+            (course_id in self.state.completed, "is completed already"),
+            (course.hidden, "is hidden"),
+            (course_id in self.excluded, "is excluded by the request"),
+            (self.language not in (None, language), f"is not in the language '{self.language}'"),
+            (
+                course_id in self.state.enrolled and not self.allow_in_progress,
+                "is being taken but not completed yet",
+            ),
+        )
+        return next((why for is_barred, why in barriers if is_barred), None)
+
+    def hours(self, course_id: str) -> float:
+        """Hours of a course; an unknown duration counts as the median, or a default."""
+        hours = self.catalogue.courses[course_id].hours
+        if hours is not None:
+            return hours
+        median = self.catalogue.median_hours
+        return DEFAULT_HOURS if median is None else median
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Takeable courses as dense indices 0..n-1, in order of their ids.
+
+    Attributes:
+        ids: Index -> course id.
+        index: Course id -> index.
+        weight: Index -> cost; every cost is positive.
+        groups: Index -> unmet REQUIRES groups as bit masks over takeable courses.
+        must: Index -> bit mask of the course and all it REQUIRES without alternative.
+        closure: Index -> bit mask of the course and a cheap choice of all it REQUIRES.
+    """
+
+    ids: tuple[str, ...]
+    index: Mapping[str, int]
+    weight: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+    must: tuple[int, ...]
+    closure: tuple[int, ...]
+
+    def weigh(self, mask: int) -> int:
+        """Cost of a set of courses."""
+        return sum(self.weight[course] for course in bits(mask))
+
+    def is_closed(self, mask: int) -> bool:
+        """Whether every REQUIRES group of each course of the set meets the set."""
+        return all(group & mask for course in bits(mask) for group in self.groups[course])
+
+    def names(self, mask: int) -> list[str]:
+        """Course ids of a set, sorted."""
+        return [self.ids[course] for course in bits(mask)]
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Positions of the set bits, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+def build_universe(rules: Rules, seeds: Iterable[str], scorer: Scorer | None = None) -> Universe:
+    """Everything that the courses ``seeds`` could be reached with, and only what can be taken.
+
+    Args:
+        rules: What may be planned.
+        seeds: Course ids that could be in the plan for their own sake; barred ones are left out.
+        scorer: Breaks ties among courses of equal hours.
+    """
+    groups = _expand(rules, seeds)
+    weight = _weights(rules, sorted(groups), scorer)
+    derived = _derive(groups, weight)
+    ids = tuple(sorted(derived.order))
+    index = {course: i for i, course in enumerate(ids)}
+    masks = {
+        course: tuple(sum(1 << index[o] for o in group if o in index) for group in groups[course])
+        for course in ids
+    }
+    must, closure = _closures(derived, masks, index)
+    return Universe(
+        ids,
+        index,
+        tuple(weight[course] for course in ids),
+        tuple(masks[course] for course in ids),
+        tuple(must[course] for course in ids),
+        tuple(closure[course] for course in ids),
+    )
+
+
+def _expand(rules: Rules, seeds: Iterable[str]) -> dict[str, list[tuple[str, ...]]]:
+    """Course -> unmet groups, for the seeds and all that REQUIRES leads to."""
+    stack = [course for course in seeds if rules.barrier(course) is None]
+    found: dict[str, list[tuple[str, ...]]] = {}
+    while stack:
+        course = stack.pop()
+        if course in found:
+            continue
+        missing = rules.catalogue.missing_groups(course, rules.state.completed)
+        found[course] = [tuple(o for o in g if rules.barrier(o) is None) for g in missing]
+        stack.extend(o for group in found[course] for o in group if o not in found)
+    return found
+
+
+def _weights(rules: Rules, courses: list[str], scorer: Scorer | None) -> dict[str, int]:
+    """Cost of each course; see the order of the bits above."""
+    fit = scorer(courses) if scorer else {}
+    low, high = min(fit.values(), default=0.0), max(fit.values(), default=0.0)
+    span = (high - low) or 1.0
+    weights = {}
+    for course in courses:
+        penalty = round((high - fit.get(course, low)) / span * ((1 << _FIT_BITS) - 1))
+        milli = round(rules.hours(course) * _MILLI)
+        in_progress = course in rules.state.enrolled
+        weights[course] = (
+            (int(in_progress) << _HOURS_BITS) + (milli << _COUNT_BITS) + (1 << 44) + penalty
+        )
+    return weights
+
+
+@dataclass
+class _Derivation:
+    """Courses in an order in which they can be taken, each with its cheapest options."""
+
+    order: list[str] = field(default_factory=list)
+    options: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _derive(groups: Mapping[str, list[tuple[str, ...]]], weight: Mapping[str, int]) -> _Derivation:
+    """Knuth's generalisation of Dijkstra: cheapest first, a course once its groups are met.
+
+    What never comes up lies behind a cycle or a barred course.
+    """
+    derived = _Derivation()
+    unmet = {course: len(groups[course]) for course in groups}
+    waiting: dict[str, list[tuple[str, int]]] = {}
+    for course, alternatives in groups.items():
+        for number, group in enumerate(alternatives):
+            for option in group:
+                waiting.setdefault(option, []).append((course, number))
+    cost = dict(weight)
+    met: set[tuple[str, int]] = set()
+    heap = [(cost[course], course) for course in groups if not unmet[course]]
+    heapq.heapify(heap)
+    while heap:
+        _, course = heapq.heappop(heap)
+        derived.order.append(course)
+        for key in waiting.get(course, ()):
+            if key in met:
+                continue
+            met.add(key)
+            other = key[0]
+            derived.options.setdefault(other, []).append(course)
+            cost[other] += cost[course]
+            unmet[other] -= 1
+            if not unmet[other]:
+                heapq.heappush(heap, (cost[other], other))
+    return derived
+
+
+def _closures(
+    derived: _Derivation, masks: Mapping[str, tuple[int, ...]], index: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What each course drags along: without alternative, and by the cheapest options."""
+    must: dict[str, int] = {}
+    closure: dict[str, int] = {}
+    for course in derived.order:
+        must[course] = closure[course] = 1 << index[course]
+        for option in derived.options.get(course, ()):
+            closure[course] |= closure[option]
+            if 1 << index[option] in masks[course]:
+                must[course] |= must[option]
+    return must, closure
