@@ -1,0 +1,1 @@
+"""Routes: HTTP only; the answers come from ``graphrec``."""
