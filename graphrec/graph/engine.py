@@ -28,7 +28,13 @@ T = TypeVar("T")
 
 
 class EngineSession(Protocol):
-    """One transaction of an engine."""
+    """One transaction of an engine.
+
+    Attributes:
+        point_lookups: Up to so many nodes it is quicker to ask for one after the other.
+    """
+
+    point_lookups: int
 
     def fetch(self, text: str, parameters: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
         """Rows of a read text; its columns are those of ``schema``, in order."""
@@ -120,34 +126,42 @@ def select(session: EngineSession, table: str, ids: list[str] | None = None) -> 
     """Rows of a table in any order: all, or those whose (source) node is among ``ids``."""
     if table in NODES:
         return from_engine(table, _select_nodes(session, NODES[table], ids))
-    parts = [_select_relations(session, rel, ids) for rel in RELATIONS[table]]
-    return from_engine(table, pa.concat_tables(parts))
+    return from_engine(table, select_relations(session, RELATIONS[table], ids))
 
 
 def _select_nodes(session: EngineSession, node: NodeMap, ids: list[str] | None) -> pa.Table:
     full = spec_of(node.table).schema
     own = pa.schema([full.field(name) for name in (node.id_column, *node.properties)])
-    parameters = {} if ids is None else {"ids": ids}
-    by_ids = ids is not None
-    rows = session.fetch(statements.select_nodes(node, by_ids=by_ids), parameters, own)
+    text = statements.select_nodes(node, by_ids=ids is not None)
+    rows = session.fetch(text, {} if ids is None else {"ids": ids}, own)
     for link in node.links:
-        rel = statements.link_relation(node, link)
-        pair = pa.schema([full.field(node.id_column), full.field(link.column)])
-        linked = session.fetch(statements.select_relations(rel, by_ids=by_ids), parameters, pair)
+        linked = select_relations(session, (statements.link_relation(node, link),), ids)
         rows = rows.join(linked, node.id_column)
     return rows
 
 
-def _select_relations(session: EngineSession, rel: RelationMap, ids: list[str] | None) -> pa.Table:
-    full = spec_of(rel.table).schema
+def select_relations(
+    session: EngineSession, relations: Sequence[RelationMap], ids: list[str] | None
+) -> pa.Table:
+    """Relations of one table: all, or those that start at ``ids``."""
+    schema = relation_schema(relations)
+    if ids is None:
+        return session.fetch(statements.select_relations(relations), {}, schema)
+    if len(ids) > session.point_lookups:
+        text = statements.select_relations(relations, where=statements.BY_IDS)
+        return session.fetch(text, {"ids": ids}, schema)
+    text = statements.select_relations(relations, where=statements.BY_ID)
+    parts = [session.fetch(text, {"id": one}, schema) for one in ids]
+    return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def relation_schema(relations: Sequence[RelationMap]) -> pa.Schema:
+    """Columns that ``statements.select_relations`` returns."""
+    rel, full = relations[0], spec_of(relations[0].table).schema
     names = [rel.source_column, rel.target_column]
     names += [name for name in (*rel.identity, *rel.properties) if name != "key"]
-    schema = pa.schema([full.field(name) for name in names])
-    text = statements.select_relations(rel, by_ids=ids is not None)
-    rows = session.fetch(text, {} if ids is None else {"ids": ids}, schema)
-    if rel.table == "interactions":
-        rows = rows.append_column("type", pa.repeat(rel.type.lower(), rows.num_rows))
-    return rows
+    names += ["type"] if len(relations) > 1 else []
+    return pa.schema([full.field(name) for name in names])
 
 
 def _count(session: EngineSession) -> dict[str, int]:

@@ -134,7 +134,11 @@ def matching(table: str, stored: pa.Table, rows: pa.Table) -> pa.Table:
 
 def from_engine(table: str, rows: pa.Table) -> pa.Table:
     """What an engine returned, as ``TABLES[table].schema``: "" is null again."""
-    return _conform(TABLES[table], rows)
+    clean = _conform(TABLES[table], rows)
+    if table == "interactions":
+        kind = clean.schema.get_field_index("type")
+        clean = clean.set_column(kind, "type", pc.utf8_lower(clean["type"]))
+    return clean
 
 
 def ordered(table: str, rows: pa.Table) -> pa.Table:

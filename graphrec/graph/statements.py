@@ -6,9 +6,11 @@ travels as a parameter. Queries that answer questions are files in ``cypher/`` i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
-from graphrec.graph.mapping import NODES, Link, NodeMap, RelationMap, property_type
+from graphrec.graph.mapping import Link, NodeMap, RelationMap, property_type
 
 
 def upsert_node(node: NodeMap) -> str:
@@ -18,7 +20,10 @@ def upsert_node(node: NodeMap) -> str:
 
 
 def upsert_relation(rel: RelationMap) -> str:
-    """``$rows`` of {both ids, identity, properties} become relations."""
+    """``$rows`` of {both ids, identity, properties} become relations.
+
+    One MATCH an endpoint: the comma form is ten times slower on LadybugDB.
+    """
     identity = ", ".join(f"{name}: row.{name}" for name in rel.identity)
     text = (
         f"UNWIND $rows AS row MATCH (a:{rel.source} {{id: row.{rel.source_column}}}) "
@@ -48,23 +53,39 @@ def delete_links(node: NodeMap, link: Link) -> str:
 
 def select_nodes(node: NodeMap, *, by_ids: bool) -> str:
     """The nodes' own columns (links not among them), all or those of ``$ids``."""
-    where = " WHERE n.id IN $ids" if by_ids else ""
+    match = f"MATCH (n:{node.label})"
+    if by_ids:
+        match = f"UNWIND $ids AS wanted MATCH (n:{node.label} {{id: wanted}})"
     columns = [f"n.id AS {node.id_column}", *(f"n.{p} AS {p}" for p in node.properties)]
-    return f"MATCH (n:{node.label}){where} RETURN {', '.join(columns)}"
+    return f"{match} RETURN {', '.join(columns)}"
 
 
-def select_relations(rel: RelationMap, *, by_ids: bool) -> str:
-    """Both ids and every property but ``key``, all or those whose source is in ``$ids``."""
-    where = " WHERE a.id IN $ids" if by_ids else ""
+def select_relations(relations: Sequence[RelationMap], *, where: str = "") -> str:
+    """Both ids, every property but ``key``, and the type where a table has several.
+
+    Args:
+        relations: Those of one table.
+        where: "" for all, else ``BY_ID`` or ``BY_IDS``.
+    """
+    rel = relations[0]
     columns = [
         f"a.id AS {rel.source_column}",
         f"b.id AS {rel.target_column}",
         *(f"r.{name} AS {name}" for name in (*rel.identity, *rel.properties) if name != "key"),
     ]
+    if len(relations) > 1:
+        columns.append("type(r) AS type")
+    types = "|".join(r.type for r in relations)
     return (
-        f"MATCH (a:{rel.source})-[r:{rel.type}]->(b:{rel.target}){where} "
-        f"RETURN {', '.join(columns)}"
+        f"MATCH (a:{rel.source})-[r:{types}]->(b:{rel.target}){where} RETURN {', '.join(columns)}"
     )
+
+
+BY_ID = " WHERE a.id = $id"
+"""Relations of one source node."""
+
+BY_IDS = " WHERE a.id IN $ids"
+"""Relations of several source nodes."""
 
 
 def count_relations(rel: RelationMap) -> str:
@@ -75,11 +96,6 @@ def count_relations(rel: RelationMap) -> str:
 def count_nodes(node: NodeMap) -> str:
     """How many nodes of a label there are, as ``n``."""
     return f"MATCH (n:{node.label}) RETURN count(*) AS n"
-
-
-def known_learners() -> str:
-    """Which of ``$ids`` are learners."""
-    return select_nodes(NODES["learners"], by_ids=True)
 
 
 def _set(variable: str, table: str, properties: tuple[str, ...]) -> str:

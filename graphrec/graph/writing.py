@@ -50,9 +50,10 @@ def _ensure_learners(session: EngineSession, learner_ids: pa.ChunkedArray) -> No
     node = NODES["learners"]
     wanted = pc.unique(learner_ids)
     schema = pa.schema([(node.id_column, pa.string())])
-    missing = []
+    known_learners = statements.select_nodes(node, by_ids=True)
+    missing: list[str] = []
     for ids in _id_batches(wanted):
-        known = session.fetch(statements.known_learners(), {"ids": ids}, schema)[0]
+        known = session.fetch(known_learners, {"ids": ids}, schema)[0]
         found = set(known.to_pylist())
         missing += [learner_id for learner_id in ids if learner_id not in found]
     if missing:
