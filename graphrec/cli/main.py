@@ -4,65 +4,82 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from graphrec.errors import GraphrecError, MissingExtraError
 from graphrec.version import __version__
 
-# Module and function of each command; imported only when it is called, so that
-# `graphrec --help` starts in a moment.
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("graphrec.cli.demo", "demo"),
-    "import": ("graphrec.cli.import_", "import_command"),
-    "export": ("graphrec.cli.export", "export_command"),
-    "evaluate": ("graphrec.cli.evaluate", "evaluate"),
-    "recommend": ("graphrec.cli.recommend", "recommend"),
-    "path": ("graphrec.cli.path", "path"),
-    "query": ("graphrec.cli.query", "query"),
-    "models": ("graphrec.cli.models", "app"),
-    "keys": ("graphrec.cli.keys", "app"),
-    "doctor": ("graphrec.cli.doctor", "doctor"),
+# Module, function and help of each command. The help stands here as well, so that
+# `graphrec --help` answers without importing what the commands need.
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("graphrec.cli.demo", "demo", "Load, train and ask the demonstration academy."),
+    "import": ("graphrec.cli.import_", "import_command", "Load a data set into the graph."),
+    "export": ("graphrec.cli.export", "export_command", "Write the graph as native tables."),
+    "evaluate": ("graphrec.cli.evaluate", "evaluate", "Measure the models on held-out data."),
+    "recommend": ("graphrec.cli.recommend", "recommend", "Courses for one learner, or for many."),
+    "path": ("graphrec.cli.path", "path", "The way to a course, skills or a role."),
+    "query": ("graphrec.cli.query", "query", "Run a named query on the graph."),
+    "models": ("graphrec.cli.models", "app", "List, verify, promote and remove model bundles."),
+    "keys": ("graphrec.cli.keys", "app", "Create, list and revoke API keys."),
+    "doctor": ("graphrec.cli.doctor", "doctor", "Say what is missing or wrong, and the remedy."),
+}
+_EXTENSIONS = "graphrec.commands"
+_EXTENSION_HELP = {
+    "train": "Train the models and publish a bundle.",
+    "serve": "Answer over HTTP.",
 }
 
 
 class _LazyGroup(TyperGroup):
-    """Loads a subcommand's module when it is asked for."""
+    """Knows its subcommands by name and help, and loads the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_COMMANDS, *sorted(e.name for e in entry_points(group="graphrec.commands"))]
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, _, text) in _COMMANDS.items():
+            self.add_command(TyperCommand(name, help=text))
+        for name in sorted(_extensions()):
+            self.add_command(TyperCommand(name, help=_EXTENSION_HELP.get(name, "An extension.")))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _COMMANDS:
-            module, attribute = _COMMANDS[cmd_name]
+    # Typer brings its own copy of click, whose types are private to it: hence Any.
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, None if name is None or command is None else _load(name), rest
+
+
+def _load(name: str) -> Any:
+    """Import a subcommand.
+
+    Raises:
+        MissingExtraError: It needs a package of an extra that is not installed.
+    """
+    try:
+        if name in _COMMANDS:
+            module, attribute, _ = _COMMANDS[name]
             target = getattr(importlib.import_module(module), attribute)
         else:
-            found = [e for e in entry_points(group="graphrec.commands") if e.name == cmd_name]
-            if not found:
-                return None
-            target = _load_extension(cmd_name, found[0])
-        return _as_command(cmd_name, target)
-
-
-def _load_extension(name: str, entry: object) -> object:
-    try:
-        return entry.load()  # type: ignore[attr-defined]
+            target = _extensions()[name].load()
     except ModuleNotFoundError as exc:
-        if (exc.name or "").split(".")[0] in {"graphrec", "training", "serving"}:
+        package = (exc.name or "").partition(".")[0]
+        if package in {"", "graphrec", "training", "serving"}:
             raise
-        raise MissingExtraError(exc.name or name, "train") from exc
+        raise MissingExtraError(package, "train") from exc
+    return _as_command(name, target)
 
 
-def _as_command(name: str, target: object) -> click.Command:
-    if isinstance(target, typer.Typer):
-        command = typer.main.get_command(target)
-    else:
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name)(target)  # type: ignore[type-var]
-        command = typer.main.get_command(app)
+def _extensions() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=_EXTENSIONS)}
+
+
+def _as_command(name: str, target: Any) -> Any:
+    group = target
+    if not isinstance(target, typer.Typer):
+        group = typer.Typer(add_completion=False, rich_markup_mode=None)
+        group.command(name)(target)
+    command = typer.main.get_command(group)
     command.name = name
     return command
 
@@ -71,6 +88,7 @@ app = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,  # Locals may hold secrets.
     help="Recommend what a learner should take next, and the path to the role they want.",
 )
 
@@ -97,7 +115,9 @@ def main() -> None:
     except GraphrecError as exc:
         from graphrec.cli.common import err_console
 
-        err_console.print(f"error: {exc}", style="red", markup=False, highlight=False)
+        err_console.print(
+            f"error: {exc}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(exc.exit_code)
 
 
