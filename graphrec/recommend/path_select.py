@@ -8,7 +8,7 @@ time, so equal requests give equal plans on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from graphrec.recommend.path_arrange import Arrangement, Cover, DeadEnd, arrange
 from graphrec.recommend.path_universe import bits
 
 EFFORT: Final = 12_000
-"""Options looked at before the exact search stops: about ten milliseconds."""
+"""Options looked at before the exact search stops: some ten milliseconds."""
 MAX_EXACT_ITEMS: Final = 150
 """Skills beyond which only the greedy choice is made (the search nests a call for each)."""
 MAX_DEPTH: Final = 300
@@ -41,15 +41,14 @@ def select(cover: Cover, fixed: int = 0, effort: int = EFFORT) -> Selection | De
     """
     search = _Search(cover, fixed, effort)
     search.accept(_greedy(cover, fixed))
-    start = 0
-    for course in bits(fixed):
-        start |= cover.universe.must[course]
     if len(cover.skills) <= MAX_EXACT_ITEMS:
-        search.explore(start, 0)
+        start = 0
+        for course in bits(fixed):
+            start |= cover.universe.must[course]
+        search.explore(_Partial().joined(cover, start), 0)
     if search.best is None:
         return DeadEnd(search.lost)
-    courses = prune(cover, search.best, fixed)
-    return Selection(courses, cover.universe.weigh(courses))
+    return Selection(search.best, search.best_cost)
 
 
 def prune(cover: Cover, chosen: int, fixed: int) -> int:
@@ -75,33 +74,50 @@ def _is_enough(cover: Cover, courses: int) -> bool:
 
 def _greedy(cover: Cover, fixed: int) -> int:
     """Again and again the course that, with all it drags along, adds a skill most cheaply."""
-    universe = cover.universe
+    universe, weight = cover.universe, cover.universe.weight
     chosen = 0
     for course in bits(fixed):
         chosen |= universe.closure[course]
+    taken = set(bits(chosen))
+    candidates = set().union(*(bits(mask) for mask in cover.providers))
+    drags = {course: tuple(bits(universe.closure[course])) for course in sorted(candidates)}
+    gives = {course: cover.added(universe.closure[course]) for course in drags}
     missing = cover.everything & ~cover.added(chosen)
-    closure_adds: dict[int, int] = {}
     while missing:
         best: tuple[int, int, int] | None = None
-        for course in _providers(cover, missing):
-            extra = universe.closure[course] & ~chosen
-            if course not in closure_adds:
-                closure_adds[course] = cover.added(universe.closure[course])
-            gain = (closure_adds[course] & missing).bit_count()
-            key = (universe.weigh(extra) // gain, -gain, course)
-            best = key if best is None else min(best, key)
+        for course, drag in drags.items():
+            gain = (gives[course] & missing).bit_count()
+            if gain:
+                cost = sum([weight[c] for c in drag if c not in taken])
+                key = (cost // gain, -gain, course)
+                best = key if best is None or key < best else best
         if best is None:
             raise AssertionError("every item has a provider")
         chosen |= universe.closure[best[2]]
+        taken.update(drags[best[2]])
         missing = cover.everything & ~cover.added(chosen)
     return chosen
 
 
-def _providers(cover: Cover, items: int) -> Iterable[int]:
-    mask = 0
-    for item in bits(items):
-        mask |= cover.providers[item]
-    return bits(mask)
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """A set of courses not yet complete: its cost, the items it adds, the groups it leaves."""
+
+    chosen: int = 0
+    cost: int = 0
+    added: int = 0
+    open_groups: tuple[int, ...] = ()
+
+    def joined(self, cover: Cover, courses: int) -> _Partial:
+        """This set with ``courses`` (bit mask)."""
+        universe = cover.universe
+        chosen, cost, added = self.chosen | courses, self.cost, self.added
+        groups = list(self.open_groups)
+        for course in bits(courses & ~self.chosen):
+            cost += universe.weight[course]
+            added |= cover.adds[course]
+            groups += universe.groups[course]
+        return _Partial(chosen, cost, added, tuple(g for g in groups if not g & chosen))
 
 
 class _Search:
@@ -112,6 +128,8 @@ class _Search:
         self.best: int | None = None
         self.best_cost = 0
         self.lost = 0
+        self._useful = _undominated(cover)
+        self._options: dict[int, tuple[int, ...]] = {}
 
     def accept(self, chosen: int) -> int:
         """Take a complete set if it can be put in order and is the cheapest so far.
@@ -119,8 +137,11 @@ class _Search:
         Returns:
             The items that come too early in it (bit mask); 0 where it can be ordered.
         """
+        # Ordering costs about as much as looking at so many options.
+        self.effort -= 20 * chosen.bit_count()
         found = arrange(self.cover, chosen)
         if isinstance(found, DeadEnd):
+            self.effort -= 200
             self.lost = self.lost or found.lost
             return found.lost
         chosen = prune(self.cover, chosen, self.fixed)
@@ -129,56 +150,54 @@ class _Search:
             self.best, self.best_cost = chosen, cost
         return 0
 
-    def explore(self, chosen: int, forbidden: int, depth: int = 0) -> None:
-        """Complete ``chosen`` in every way that could be cheaper than the best."""
-        cost = self.cover.universe.weigh(chosen)
-        if self._is_beaten(cost) or depth > MAX_DEPTH:
+    def explore(self, partial: _Partial, forbidden: int, depth: int = 0) -> None:
+        """Complete a set in every way that could be cheaper than the best."""
+        if self._is_beaten(partial.cost) or depth > MAX_DEPTH:
             return
-        lacking = self._lacking(chosen)
-        if lacking:
-            options, rest = self._narrowest(lacking, chosen, forbidden)
-            if self._is_beaten(cost + rest):
+        items = self.cover.everything & ~partial.added
+        if items or partial.open_groups:
+            lacking = [self.cover.providers[item] & self._useful for item in bits(items)]
+            options, rest = self._narrowest([*lacking, *partial.open_groups], forbidden)
+            if self._is_beaten(partial.cost + rest):
                 return
         else:
-            options = self._extra(self.accept(chosen), chosen)
-        self._branch(options & ~forbidden, chosen, forbidden, depth + 1)
-
-    def _branch(self, options: int, chosen: int, forbidden: int, depth: int) -> None:
-        must = self.cover.universe.must
-        for course in self._ranked(options, chosen):
+            lost = self.accept(partial.chosen)
+            options = self._listed(self._extra(lost, partial.chosen), forbidden)
+        for course in self._ranked(options, partial):
             if self.effort <= 0:
                 return
-            if not must[course] & forbidden:
-                self.explore(chosen | must[course], forbidden, depth)
+            must = self.cover.universe.must[course]
+            if not must & forbidden:
+                self.explore(partial.joined(self.cover, must), forbidden, depth + 1)
             forbidden |= 1 << course
 
     def _is_beaten(self, cost: int) -> bool:
         return self.best is not None and cost >= self.best_cost
 
-    def _lacking(self, chosen: int) -> list[int]:
-        """What lacks a course, each as the bit mask of courses that would do."""
-        cover = self.cover
-        items = bits(cover.everything & ~cover.added(chosen))
-        lacking = [cover.providers[item] for item in items]
-        for course in bits(chosen):
-            lacking.extend(g for g in cover.universe.groups[course] if not g & chosen)
-        return lacking
+    def _listed(self, mask: int, forbidden: int) -> Sequence[int]:
+        """A bit mask of options as indices, less the forbidden ones."""
+        if mask not in self._options:
+            self._options[mask] = tuple(bits(mask))
+        listed = self._options[mask]
+        if mask & forbidden:
+            return [course for course in listed if not forbidden >> course & 1]
+        return listed
 
-    def _narrowest(self, lacking: list[int], chosen: int, forbidden: int) -> tuple[int, int]:
+    def _narrowest(self, lacking: list[int], forbidden: int) -> tuple[Sequence[int], int]:
         """The lack with the fewest options, and a lower bound of what all lacks cost.
 
         The bound splits a course's cost evenly over the lacks it would fill.
         """
         fills: dict[int, int] = {}
-        open_options = [mask & ~forbidden for mask in lacking]
-        for mask in open_options:
-            for course in bits(mask):
+        options = [self._listed(mask, forbidden) for mask in lacking]
+        for listed in options:
+            self.effort -= len(listed)
+            for course in listed:
                 fills[course] = fills.get(course, 0) + 1
-                self.effort -= 1
         weight = self.cover.universe.weight
         share = {course: weight[course] // count for course, count in fills.items()}
-        bound = sum(min((share[c] for c in bits(m)), default=0) for m in open_options)
-        return min(open_options, key=lambda m: (m.bit_count(), m)), bound
+        bound = sum([min([share[c] for c in listed]) for listed in options if listed])
+        return min(options, key=len), bound
 
     def _extra(self, lost: int, chosen: int) -> int:
         """Further providers of items that come too early in a complete set."""
@@ -187,14 +206,41 @@ class _Search:
             mask |= self.cover.providers[item]
         return mask & ~chosen
 
-    def _ranked(self, options: int, chosen: int) -> list[int]:
+    def _ranked(self, options: Sequence[int], partial: _Partial) -> list[int]:
         """Options, the most promising first."""
         cover = self.cover
-        missing = cover.everything & ~cover.added(chosen)
 
         def key(course: int) -> tuple[int, int, int]:
-            extra = cover.universe.closure[course] & ~chosen
-            gain = max(1, (cover.adds[course] & missing).bit_count())
+            extra = cover.universe.closure[course] & ~partial.chosen
+            gain = max(1, (cover.adds[course] & ~partial.added).bit_count())
             return cover.universe.weigh(extra) // gain, -gain, course
 
-        return sorted(bits(options), key=key)
+        return sorted(options, key=key)
+
+
+def _undominated(cover: Cover) -> int:
+    """Courses (bit mask) but those that another replaces at no higher cost.
+
+    Only courses apart from all REQUIRES are compared: there, adding as much for as little is
+    all that counts.
+    """
+    universe = cover.universe
+    options = 0
+    for groups in universe.groups:
+        for group in groups:
+            options |= group
+    apart = [
+        course
+        for course, adds in enumerate(cover.adds)
+        if adds and not universe.groups[course] and not options >> course & 1
+    ]
+    apart.sort(key=lambda c: (universe.weight[c], -cover.adds[c].bit_count(), c))
+    kept: list[int] = []
+    dominated = 0
+    for course in apart:
+        adds = cover.adds[course]
+        if any(adds & ~other == 0 for other in kept):
+            dominated |= 1 << course
+        else:
+            kept.append(adds)
+    return (1 << len(universe.ids)) - 1 & ~dominated

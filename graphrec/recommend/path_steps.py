@@ -10,39 +10,49 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 
+from graphrec.recommend.catalogue import Levels
 from graphrec.recommend.path_arrange import Cover, Defer
 from graphrec.recommend.path_schemas import GainedSkill
 from graphrec.recommend.path_universe import Rules
 
+Offers = dict[str, tuple[float | None, str]]
+"""Skill id -> level and the course that adds it."""
+
 
 def gain_by_step(
-    steps: Sequence[Sequence[str]], rules: Rules, wanted: Set[str]
+    steps: Sequence[Sequence[str]],
+    together: Sequence[Sequence[str]],
+    rules: Rules,
+    wanted: Set[str],
 ) -> list[dict[str, list[GainedSkill]]]:
     """Course -> skills it adds (or raises to a higher level), for each step.
 
     Args:
         steps: Course ids by step.
+        together: Sets of courses that share a step for each other's skills; all others count
+            on nothing that another course of their step teaches.
         rules: Whose state says what is held before the first step.
         wanted: Skills that the plan is for: an unknown level counts as a rise for them only.
     """
     held = dict(rules.state.mastered)
     found = []
     for step in steps:
-        offers = _offers(step, rules, held, wanted)
-        found.append(_share_out(step, offers))
-        held.update((skill, level) for skill, (level, _) in offers.items())
+        grouped = [group for group in together if group[0] in step]
+        single = [[course] for course in step if not any(course in group for group in grouped)]
+        units = [_offers(unit, rules, held, wanted) for unit in (*grouped, *single)]
+        best = _best_of(units)
+        found.append(_share_out(step, units, best, rules))
+        held.update((skill, level) for skill, (level, _) in best.items())
     return found
 
 
-def _offers(
-    step: Sequence[str], rules: Rules, held: dict[str, float | None], wanted: Set[str]
-) -> dict[str, tuple[float | None, str]]:
-    """Skill -> (level, course) that a step adds: the greatest set with all prerequisites."""
+def _offers(unit: Sequence[str], rules: Rules, held: Levels, wanted: Set[str]) -> Offers:
+    """What some courses add together: the greatest set that has all its prerequisites."""
     catalogue = rules.catalogue
-    offers: dict[str, tuple[float | None, str]] = {}
-    for course in sorted(step):
+    offers: Offers = {}
+    for course in sorted(unit):
         for skill, level in catalogue.skills_of(course).items():
-            if skill in held and (level is None and skill not in wanted):
+            if skill in held and level is None and skill not in wanted:
                 continue
             before = offers[skill][0] if skill in offers else held.get(skill, -math.inf)
             if _rank(level) > _rank(before):
@@ -58,6 +68,34 @@ def _offers(
         for skill in gone:
             del offers[skill]
     return offers
+
+
+def _best_of(units: Sequence[Offers]) -> Offers:
+    """Each skill from the course that takes it furthest, the first by id among equals."""
+    best: Offers = {}
+    for offers in units:
+        for skill, (level, course) in offers.items():
+            key = (-_rank(level), course)
+            if skill not in best or key < (-_rank(best[skill][0]), best[skill][1]):
+                best[skill] = (level, course)
+    return best
+
+
+def _share_out(
+    step: Sequence[str], units: Sequence[Offers], best: Offers, rules: Rules
+) -> dict[str, list[GainedSkill]]:
+    """Each skill under its best course, and again where courses beside that one build on it."""
+    shares: dict[str, list[GainedSkill]] = {course: [] for course in step}
+    for offers in units:
+        listed = [skill for skill in offers if best[skill] == offers[skill]]
+        for skill in listed:  # grows while it is read
+            for before in rules.catalogue.prerequisites_of(skill):
+                if before in offers and before not in listed:
+                    listed.append(before)
+        for skill in sorted(listed):
+            level, course = offers[skill]
+            shares[course].append(GainedSkill(skill_id=skill, level=level))
+    return shares
 
 
 def _rank(level: float | None) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.catalogue import Catalogue, Course
 from graphrec.recommend.mastery import LearnerState
 
 DEFAULT_HOURS: Final = 10.0
@@ -49,18 +49,24 @@ class Rules:
         course = self.catalogue.courses.get(course_id)
         if course is None:
             return "is not in the catalogue"
-        language = (course.language or "").casefold()
-        barriers = (
-            (course_id in self.state.completed, "is completed already"),
+        barred = next((why for is_barred, why in self._barriers(course) if is_barred), None)
+        return barred if barred is None else barred.format(language=self.language)
+
+    def _barriers(self, course: Course) -> tuple[tuple[bool, str], ...]:
+        identifier, asked = course.course_id, self.language
+        return (
+            (identifier in self.state.completed, "is completed already"),
             (course.hidden, "is hidden"),
-            (course_id in self.excluded, "is excluded by the request"),
-            (self.language not in (None, language), f"is not in the language '{self.language}'"),
+            (identifier in self.excluded, "is excluded by the request"),
             (
-                course_id in self.state.enrolled and not self.allow_in_progress,
+                asked is not None and (course.language or "").casefold() != asked,
+                "is not in the language '{language}'",
+            ),
+            (
+                identifier in self.state.enrolled and not self.allow_in_progress,
                 "is being taken but not completed yet",
             ),
         )
-        return next((why for is_barred, why in barriers if is_barred), None)
 
     def hours(self, course_id: str) -> float:
         """Hours of a course; an unknown duration counts as the median, or a default."""
@@ -142,15 +148,26 @@ def build_universe(rules: Rules, seeds: Iterable[str], scorer: Scorer | None = N
 
 def _expand(rules: Rules, seeds: Iterable[str]) -> dict[str, list[tuple[str, ...]]]:
     """Course -> unmet groups, for the seeds and all that REQUIRES leads to."""
-    stack = [course for course in seeds if rules.barrier(course) is None]
+    catalogue, completed = rules.catalogue, rules.state.completed
+    is_open: dict[str, bool] = {}
+    stack: list[str] = []
+
+    def look(course: str) -> bool:
+        if course not in is_open:
+            is_open[course] = rules.barrier(course) is None
+            if is_open[course]:
+                stack.append(course)
+        return is_open[course]
+
+    for seed in seeds:
+        look(seed)
     found: dict[str, list[tuple[str, ...]]] = {}
     while stack:
         course = stack.pop()
-        if course in found:
-            continue
-        missing = rules.catalogue.missing_groups(course, rules.state.completed)
-        found[course] = [tuple(o for o in g if rules.barrier(o) is None) for g in missing]
-        stack.extend(o for group in found[course] for o in group if o not in found)
+        found[course] = [
+            tuple([option for option in group if look(option)])
+            for group in catalogue.missing_groups(course, completed)
+        ]
     return found
 
 

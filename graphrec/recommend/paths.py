@@ -154,7 +154,9 @@ def _respond(
     arranged = solution.steps(defer_to(cover, rules) if cover else None)
     order = [[names[course] for course in step] for step in arranged.steps]
     planned = [course for step in order for course in step]
+    together = [[names[course] for course in group] for group in arranged.mutual]
     reasons = _Reasons(request, solution, goals, planned)
+    gains = gain_by_step(order, together, rules, reasons.items)
     steps = [
         PathStep(
             order=number,
@@ -169,9 +171,7 @@ def _respond(
                 for course in step
             ],
         )
-        for number, (step, gained) in enumerate(
-            zip(order, gain_by_step(order, rules, reasons.items), strict=True), start=1
-        )
+        for number, (step, gained) in enumerate(zip(order, gains, strict=True), start=1)
     ]
     hours = [catalogue.courses[course].hours for course in planned]
     is_known = all(h is not None for h in hours)
