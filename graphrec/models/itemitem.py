@@ -42,18 +42,11 @@ class ItemItemModel(Model):
             return np.asarray(weighted @ self._dense, np.float32)
         return (weighted @ self.matrix).toarray().astype(np.float32, copy=False)
 
-    def score_one(self, items: np.ndarray, is_ordered: bool) -> np.ndarray:
-        """Scores of all items for one history (int [len], oldest first), float32 [num_items]."""
-        if len(items) == 0:
-            return np.zeros(self.matrix.shape[0], np.float32)
-        weights = age_weights(len(items), self.recency if is_ordered else 0.0)
+    def row(self, item: int) -> np.ndarray:
+        """One row of the matrix, float32 [num_items]."""
         if self._dense is not None:
-            return weights @ self._dense[items]
-        scores = np.zeros(self.matrix.shape[0], np.float32)
-        for item, weight in zip(items, weights, strict=True):
-            row = slice(self.matrix.indptr[item], self.matrix.indptr[item + 1])
-            scores[self.matrix.indices[row]] += weight * self.matrix.data[row]
-        return scores
+            return np.asarray(self._dense[item])
+        return np.asarray(self.matrix[[item]].toarray()[0])
 
     def state(self) -> dict[str, np.ndarray]:
         """CSR arrays ``data`` float32, ``indices`` int32, ``indptr`` int64, and ``recency``."""
@@ -73,11 +66,6 @@ class ItemItemModel(Model):
         model.recency = float(state["recency"][0])
         model._set_matrix(sp.csr_array(arrays, shape=(num_items, num_items)))
         return model
-
-
-def age_weights(length: int, recency: float) -> np.ndarray:
-    """``(1 + age) ** -recency`` of each position, oldest first; float32 [length]."""
-    return (np.arange(length, 0, -1) ** -recency).astype(np.float32)
 
 
 def weighted_matrix(histories: Histories, num_items: int, recency: float) -> sp.csr_array:

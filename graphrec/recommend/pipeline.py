@@ -6,7 +6,7 @@ the union is filtered, scored by every part and ranked by the learned blend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,13 @@ from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend, Candidates
 
 POPULARITY = "popularity"
-VIEWED = "viewed"
 
 Vectors = Mapping[str, np.ndarray]
 """Session vectors by part, float32 [n, dim]."""
+
+Signals = Mapping[str, np.ndarray]
+"""Scores that no model of histories gives (what was viewed, what a role needs), by part:
+float32 [n, num_items], 0 where there is nothing to say."""
 
 
 class PipelineConfig(BaseModel):
@@ -58,7 +61,7 @@ class Pipeline:
         blend: Over all parts; weighs nothing before it is learned.
         indexes: Part name -> index over its item vectors; parts without one are searched
             exactly.
-        with_views: Whether what was viewed and not taken is a part of its own.
+        signals: Names of the parts that come with a request, not from a model.
     """
 
     def __init__(
@@ -68,12 +71,12 @@ class Pipeline:
         blend: Blend | None = None,
         indexes: Mapping[str, ItemIndex] | None = None,
         config: PipelineConfig | None = None,
-        with_views: bool = False,
+        signals: Sequence[str] = (),
     ) -> None:
         self.models = dict(models)
         self.indexes = {name: index for name, index in (indexes or {}).items() if name in models}
         self.config = config or PipelineConfig()
-        self.with_views = with_views
+        self.signals = tuple(signals)
         self.num_items = int(self.models[POPULARITY].score(Histories.from_lists([[]])).shape[1])
         flat = np.zeros((2, len(self.parts)))
         self.blend = blend or Blend(self.parts, flat)
@@ -81,7 +84,7 @@ class Pipeline:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts of the score, in the blend's order."""
-        return (*self.models, VIEWED) if self.with_views else tuple(self.models)
+        return (*self.models, *self.signals)
 
     def encode(self, histories: Histories) -> Vectors:
         """Session vectors of the indexed parts, to be kept while a history stands."""
@@ -93,7 +96,7 @@ class Pipeline:
         *,
         allowed: np.ndarray | None = None,
         exclude: Histories | None = None,
-        views: Histories | None = None,
+        signals: Signals | None = None,
         vectors: Vectors | None = None,
     ) -> tuple[Candidates, np.ndarray]:
         """Retrieve and score candidates.
@@ -102,7 +105,7 @@ class Pipeline:
             histories: Of n learners.
             allowed: bool [num_items]; None: all.
             exclude: Items never given, beside each learner's own history.
-            views: Weaker signals of the same learners.
+            signals: By part of ``self.signals``; an absent one is 0.
             vectors: ``encode(histories)``, where it is already known.
 
         Returns:
@@ -118,8 +121,9 @@ class Pipeline:
             else:
                 dense[name] = model.score(histories)
                 self._scan(name, dense[name], barred, is_candidate)
-        if views is not None:
-            is_candidate[views.owners(), views.items] = True
+        for name in self.signals:
+            dense[name] = _signal(signals, name, barred.shape)
+            self._scan(name, dense[name], barred, is_candidate)
         is_candidate &= ~barred
         owners, items = np.nonzero(is_candidate)
         indptr = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))]).astype(np.int64)
@@ -127,10 +131,8 @@ class Pipeline:
             dense[name][owners, items]
             if name in dense
             else _inner(vectors[name], self._embedding(name).item_vectors(), owners, items)
-            for name in self.models
+            for name in self.parts
         ]
-        if self.with_views:
-            columns.append(_viewed(views, is_candidate.shape)[owners, items])
         return Candidates(indptr, items), np.stack(columns, axis=1).astype(np.float32)
 
     def rank(
@@ -140,12 +142,12 @@ class Pipeline:
         *,
         allowed: np.ndarray | None = None,
         exclude: Histories | None = None,
-        views: Histories | None = None,
+        signals: Signals | None = None,
         vectors: Vectors | None = None,
     ) -> Ranking:
         """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""
         candidates, scores = self.candidates(
-            histories, allowed=allowed, exclude=exclude, views=views, vectors=vectors
+            histories, allowed=allowed, exclude=exclude, signals=signals, vectors=vectors
         )
         blended, shares = self.blend.score(scores, candidates, histories.lengths)
         n = len(histories)
@@ -193,7 +195,8 @@ class Pipeline:
 
     def _scan(self, name: str, scores: np.ndarray, barred: np.ndarray, out: np.ndarray) -> None:
         """Mark the items that a dense part scores highest in ``out`` (bool [n, num_items])."""
-        k = self.config.num_popular if name == POPULARITY else self.config.num_candidates
+        few = name == POPULARITY or name in self.signals
+        k = self.config.num_popular if few else self.config.num_candidates
         k = min(k, self.num_items)
         best = np.argpartition(np.where(barred, np.inf, -scores), k - 1, axis=1)[:, :k]
         np.put_along_axis(out, best, True, axis=1)
@@ -215,9 +218,7 @@ def top_positions(scores: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-scores, kind="stable")[:k]
 
 
-def _viewed(views: Histories | None, shape: tuple[int, int]) -> np.ndarray:
-    """1 where a learner viewed an item, float32 [n, num_items]."""
-    scores = np.zeros(shape, np.float32)
-    if views is not None:
-        scores[views.owners(), views.items] = 1.0
-    return scores
+def _signal(signals: Signals | None, name: str, shape: tuple[int, int]) -> np.ndarray:
+    """The scores of one signal, zeros where the request has none; float32 [n, num_items]."""
+    found = None if signals is None else signals.get(name)
+    return np.zeros(shape, np.float32) if found is None else found

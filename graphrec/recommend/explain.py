@@ -1,0 +1,124 @@
+"""Why a course is recommended: the strongest evidence that stands in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.mastery import LearnerState
+from graphrec.recommend.model_io import TrainedPipeline
+from graphrec.recommend.schemas import Reason
+
+_MIN_SHARED = 3
+"""So few learners in common are chance, not a reason."""
+
+
+class Explainer:
+    """Finds a reason for a recommended course; every reason names edges of the graph."""
+
+    def __init__(self, catalogue: Catalogue, trained: TrainedPipeline | None) -> None:
+        self._catalogue = catalogue
+        self._trained = trained
+
+    def explain(
+        self,
+        course_id: str,
+        *,
+        history: Sequence[str],
+        state: LearnerState,
+        target_role_id: str | None,
+        num_learners: int,
+    ) -> Reason:
+        """The best reason for one course.
+
+        Args:
+            course_id: Recommended.
+            history: Courses taken or viewed, oldest first.
+            state: What the learner holds.
+            target_role_id: The role aimed at.
+            num_learners: Who took the course, for want of a better reason.
+        """
+        return (
+            self._needed_by_role(course_id, state, target_role_id)
+            or self._unlocked(course_id, history)
+            or self._co_taken(course_id, history)
+            or self._shares_skill(course_id, history)
+            or self._popular(course_id, num_learners)
+        )
+
+    def _needed_by_role(
+        self, course_id: str, state: LearnerState, role_id: str | None
+    ) -> Reason | None:
+        if role_id is None:
+            return None
+        needs = self._catalogue.role_needs(role_id)
+        for skill_id in sorted(self._catalogue.skills_of(course_id)):
+            need = needs.get(skill_id)
+            if need is None or state.holds(skill_id, need.level):
+                continue
+            return Reason(
+                code="teaches_needed_skill",
+                text=f"{self._catalogue.role_name(role_id)} needs "
+                f"{self._catalogue.skill_name(skill_id)}, which this course teaches.",
+                role_id=role_id,
+                skill_id=skill_id,
+            )
+        return None
+
+    def _unlocked(self, course_id: str, history: Sequence[str]) -> Reason | None:
+        required = {one for group in self._catalogue.required_groups(course_id) for one in group}
+        for taken in reversed(history):
+            if taken in required:
+                return Reason(
+                    code="unlocked_by",
+                    text=f"You took {self._catalogue.course_name(taken)}, which it requires.",
+                    because_course_id=taken,
+                )
+        return None
+
+    def _co_taken(self, course_id: str, history: Sequence[str]) -> Reason | None:
+        trained = self._trained
+        item = None if trained is None else trained.items.index(course_id)
+        if trained is None or item is None or not history:
+            return None
+        rows = trained.items.indices(history)
+        known = np.flatnonzero(rows >= 0)
+        if not len(known):
+            return None
+        shared = trained.num_shared(item, rows[known])
+        # The newest of those most shared: the order of the history breaks ties.
+        best = int(known[::-1][np.argmax(shared[::-1])])
+        count = int(shared.max())
+        if count < _MIN_SHARED:
+            return None
+        return Reason(
+            code="co_taken",
+            text=f"{count} learners of {self._catalogue.course_name(history[best])} took it too.",
+            because_course_id=history[best],
+            num_learners=count,
+        )
+
+    def _shares_skill(self, course_id: str, history: Sequence[str]) -> Reason | None:
+        taught = self._catalogue.skills_of(course_id)
+        for taken in reversed(history):
+            for skill_id in sorted(self._catalogue.skills_of(taken)):
+                if skill_id in taught:
+                    return Reason(
+                        code="shares_skill",
+                        text=f"It goes on with {self._catalogue.skill_name(skill_id)} "
+                        f"from {self._catalogue.course_name(taken)}.",
+                        because_course_id=taken,
+                        skill_id=skill_id,
+                    )
+        return None
+
+    def _popular(self, course_id: str, num_learners: int) -> Reason:
+        if num_learners == 0:
+            return Reason(code="new", text="New in the catalogue: nobody has taken it yet.")
+        return Reason(
+            code="popular",
+            text=f"{num_learners} learners took it.",
+            num_learners=num_learners,
+        )

@@ -1,0 +1,118 @@
+"""The pipeline in a bundle: what training writes and serving reads, declared once.
+
+``items`` (Parquet: course_id by dense row), ``models/<name>`` (safetensors),
+``index/<name>/``, ``pipeline`` (JSON: parts, signals, blend, configuration).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphrec.bundle import Bundle, BundleWriter
+from graphrec.errors import BundleDamagedError
+from graphrec.ids import IdMap
+from graphrec.index.build import build_index, load_index
+from graphrec.models.base import EmbeddingModel
+from graphrec.models.blend import Blend
+from graphrec.models.itemknn import ItemKNNModel
+from graphrec.models.popularity import PopularityModel
+from graphrec.models.registry import model_class
+from graphrec.recommend.pipeline import POPULARITY, Pipeline, PipelineConfig
+
+
+@dataclass(frozen=True)
+class TrainedPipeline:
+    """A pipeline with the ids of its items.
+
+    Attributes:
+        pipeline: Fitted, with its blend.
+        items: Course id <-> dense row.
+        has_commitments: Whether learners enrol, complete or drop in the training data, so
+            that views are a signal and not history.
+    """
+
+    pipeline: Pipeline
+    items: IdMap
+    has_commitments: bool
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """Learners of each item at training time, float32 [num_items]."""
+        model = self.pipeline.models[POPULARITY]
+        assert isinstance(model, PopularityModel)  # noqa: S101 - held by Pipeline
+        return model.counts
+
+    def num_shared(self, item: int, others: np.ndarray) -> np.ndarray:
+        """Learners who took ``item`` and each of ``others`` (int [m]); 0 where not kept.
+
+        Undone from the cosine, which is the count over a product of degrees.
+        """
+        model = self.pipeline.models.get("itemknn")
+        if not isinstance(model, ItemKNNModel):
+            return np.zeros(len(others), np.int64)
+        cosines = model.row(item)[others]
+        degrees = self.popularity
+        shared = cosines * np.sqrt(degrees[item] * degrees[others])
+        return np.asarray(np.rint(shared), np.int64)
+
+
+def write_pipeline(writer: BundleWriter, trained: TrainedPipeline) -> None:
+    """Write a pipeline into a bundle under construction, its indexes built on the way."""
+    pipeline = trained.pipeline
+    writer.table("items", trained.items.to_arrow("course_id"))
+    for name, model in pipeline.models.items():
+        writer.arrays(f"models/{name}", model.state())
+        if isinstance(model, EmbeddingModel):
+            build_index(model.item_vectors()).save(writer.path(f"index/{name}"))
+    writer.json(
+        "pipeline",
+        {
+            "models": list(pipeline.models),
+            "signals": list(pipeline.signals),
+            "blend": pipeline.blend.state(),
+            "config": pipeline.config.model_dump(),
+            "has_commitments": trained.has_commitments,
+        },
+    )
+
+
+def read_pipeline(bundle: Bundle) -> TrainedPipeline:
+    """The pipeline that ``write_pipeline`` wrote.
+
+    Raises:
+        BundleDamagedError: A file of it is missing, or does not fit the others.
+    """
+    try:
+        return _read(bundle)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise BundleDamagedError(
+            f"the bundle's pipeline cannot be read: {exc!r}",
+            where=bundle.id,
+            remedy="Train again, or go back with: graphrec models rollback",
+        ) from exc
+
+
+def _read(bundle: Bundle) -> TrainedPipeline:
+    description = bundle.json("pipeline")
+    models = {
+        name: model_class(name).from_state(bundle.arrays(f"models/{name}"))
+        for name in description["models"]
+    }
+    indexes = {
+        name: load_index(bundle.path(f"index/{name}"), model.item_vectors())
+        for name, model in models.items()
+        if isinstance(model, EmbeddingModel)
+    }
+    pipeline = Pipeline(
+        models,
+        blend=Blend.from_state(description["blend"]),
+        indexes=indexes,
+        config=PipelineConfig(**description["config"]),
+        signals=description["signals"],
+    )
+    items = IdMap(bundle.table("items")["course_id"].to_pylist())
+    if len(items) != pipeline.num_items:
+        raise ValueError(f"{len(items)} ids for {pipeline.num_items} items")
+    return TrainedPipeline(pipeline, items, bool(description["has_commitments"]))

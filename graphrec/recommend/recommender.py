@@ -1,0 +1,363 @@
+"""Stage 5, SERVE: everything the service, the command line and Python ask, free of HTTP.
+
+>>> from graphrec import Recommender
+>>> recommender = Recommender.open("~/.local/share/graphrec")   # doctest: +SKIP
+>>> recommender.recommend("learner-000001", k=5).courses        # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+from graphrec.bundle import BundleStore
+from graphrec.errors import BundleError, UnknownIdError
+from graphrec.events.quarantine import Quarantine
+from graphrec.events.schema import EventOutcome
+from graphrec.graph.ingest import ingest_events
+from graphrec.graph.queries import QueryLibrary
+from graphrec.graph.snapshot import Snapshot, write_snapshot
+from graphrec.graph.store import GraphStore, Row, open_store
+from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
+from graphrec.recommend.engine import Engine, Picked
+from graphrec.recommend.learners import Learner, LearnerReader
+from graphrec.recommend.mastery import FROM_ENROLMENT, with_completed
+from graphrec.recommend.model_io import read_pipeline
+from graphrec.recommend.path_schemas import PathRequest, PathResponse
+from graphrec.recommend.paths import plan
+from graphrec.recommend.schemas import (
+    K_DEFAULT,
+    Health,
+    Reason,
+    RecommendedCourse,
+    RecommendRequest,
+    RecommendResponse,
+    SimilarCourse,
+)
+from graphrec.recommend.similar import similar_courses
+from graphrec.recommend.skill_gap import SkillGap, skill_gap
+from graphrec.settings import Settings
+
+_SERVER_TTL_S = 5.0
+"""Seconds a learner is kept where other processes write to the graph too."""
+
+_CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """One learner's courses of a batch, best first."""
+
+    learner_id: str
+    courses: list[str]
+    scores: list[float]
+    cold: bool
+
+
+class Recommender:
+    """Recommendations, paths and catalogue over one graph and the champion bundle.
+
+    Safe to call from several threads. A missing or damaged bundle is no error: popularity
+    answers, and ``health`` says why.
+
+    Args:
+        settings: Where bundles, snapshots and quarantine are.
+        store: The graph, open; ``close`` closes it.
+    """
+
+    def __init__(self, settings: Settings, store: GraphStore) -> None:
+        self.settings = settings
+        self.store = store
+        self._bundles = BundleStore(settings.bundles_dir)
+        self._refresh_lock = threading.Lock()
+        self._unusable: tuple[str | None, str] | None = None
+        catalogue = self._read_catalogue()
+        self.learners = LearnerReader(
+            store,
+            catalogue,
+            has_completions=bool(store.run("has_completions")),
+            ttl_s=None if store.engine == "ladybug" else _SERVER_TTL_S,
+        )
+        self._engine = self._load(catalogue)
+
+    @classmethod
+    def open(
+        cls, settings: Settings | Path | str | None = None, *, store: GraphStore | None = None
+    ) -> Self:
+        """Open the graph and the champion bundle.
+
+        Args:
+            settings: Settings, or the store folder; None: from the environment.
+            store: The graph, where it is open already.
+
+        Raises:
+            StoreOwnedError: Another process owns the embedded graph.
+            StoreUnavailableError: Neo4j does not answer.
+        """
+        if not isinstance(settings, Settings):
+            settings = Settings() if settings is None else Settings(store=Path(settings))
+        return cls(settings, store or open_store(settings))
+
+    def close(self) -> None:
+        """Close the graph; idempotent."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Courses, skills and roles as read when the bundle was taken up."""
+        return self._engine.catalogue
+
+    @cached_property
+    def library(self) -> QueryLibrary:
+        """The named queries."""
+        return QueryLibrary.load()
+
+    def recommend(
+        self, request: RecommendRequest | str | None = None, *, k: int | None = None
+    ) -> RecommendResponse:
+        """What to take next.
+
+        Args:
+            request: A full request, a learner's id, or None for anybody.
+            k: Number of courses, over the request's own.
+
+        Raises:
+            UnknownIdError: The request names a target role that does not exist.
+        """
+        if not isinstance(request, RecommendRequest):
+            request = RecommendRequest(learner_id=request, k=k or K_DEFAULT)
+        engine = self._engine
+        if request.target_role_id is not None:
+            _known_role(engine.catalogue, request.target_role_id, "target_role_id")
+        learner = self.learners.get(request.learner_id) if request.learner_id else Learner(None)
+        recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
+        role_id = request.target_role_id or learner.target_role_id
+        state = learner.state
+        if recent:
+            state = with_completed(state, recent, engine.catalogue, FROM_ENROLMENT)
+        allowed = engine.eligibility.allowed(
+            taken=learner.taken | set(recent),
+            completed=state.completed,
+            exclude=request.exclude,
+            filters=request.filters,
+        )
+        picked = engine.pick(engine.encode(learner, recent), allowed, role_id, k or request.k)
+        history = [*(row["course_id"] for row in learner.rows), *recent]
+        explain = partial(
+            engine.explainer.explain, history=history, state=state, target_role_id=role_id
+        )
+        courses = [
+            _describe(engine, picked, position, explain) for position in range(len(picked.items))
+        ]
+        return RecommendResponse(
+            learner_id=request.learner_id,
+            source=picked.source,
+            is_cold=not history,
+            bundle=engine.bundle_id,
+            courses=courses,
+            warnings=_warnings(request, learner, recent),
+        )
+
+    def recommend_many(self, learner_ids: Sequence[str], k: int) -> Iterator[BatchAnswer]:
+        """Courses for many learners, in their order, without the reasons.
+
+        Args:
+            learner_ids: Unknown ones are answered cold and marked.
+            k: Courses each, whenever so many are eligible.
+        """
+        engine = self._engine
+        for learner_id, learner in zip(
+            learner_ids, self.learners.get_many(learner_ids), strict=True
+        ):
+            allowed = engine.eligibility.allowed(
+                taken=learner.taken, completed=learner.state.completed
+            )
+            encoded = engine.encode(learner)
+            picked = engine.pick(encoded, allowed, learner.target_role_id, k)
+            yield BatchAnswer(
+                learner_id,
+                engine.items.ids(picked.items),
+                picked.scores.astype(float).tolist(),
+                cold=not learner.rows,
+            )
+
+    def path(self, request: PathRequest) -> PathResponse:
+        """Plan the way from what a learner holds to a target; needs no bundle.
+
+        Raises:
+            UnknownIdError: The target or the learner does not exist.
+        """
+        engine = self._engine
+        learner = Learner(None)
+        if request.learner_id is not None:
+            learner = self._known_learner(request.learner_id)
+        return plan(request, engine.catalogue, learner.state)
+
+    def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
+        """Courses near another one, hidden ones left out.
+
+        Raises:
+            UnknownIdError: There is no such course.
+        """
+        engine = self._engine
+        engine.catalogue.course(course_id)
+        return similar_courses(engine, course_id, k)
+
+    def skill_gap(self, learner_id: str, role_id: str) -> list[SkillGap]:
+        """What a role needs and the learner does not hold.
+
+        Raises:
+            UnknownIdError: The learner or the role does not exist.
+        """
+        catalogue = self._engine.catalogue
+        _known_role(catalogue, role_id, "role")
+        return skill_gap(self._known_learner(learner_id).state, role_id, catalogue)
+
+    def ingest(self, events: Sequence[Mapping[str, Any]]) -> list[EventOutcome]:
+        """Take in events; when it returns, the accepted ones are durable.
+
+        Args:
+            events: As ``graphrec.events.schema.Event``; bad ones are quarantined.
+        """
+        with Quarantine.for_events(self.settings.quarantine_dir) as quarantine:
+            outcomes = ingest_events(self.store, [dict(e) for e in events], quarantine)
+        accepted = [
+            event
+            for event, outcome in zip(events, outcomes, strict=True)
+            if outcome.status == "accepted"
+        ]
+        if any(event["type"] == "completed" for event in accepted):
+            self.learners.has_completions = True
+        self.learners.forget(str(event["learner_id"]) for event in accepted)
+        return outcomes
+
+    def query(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Rows of a named query of ``cypher/``."""
+        return self.store.run(name, **(parameters or {}))
+
+    def snapshot(self) -> Snapshot:
+        """Write the graph as it stands into the store, to train from."""
+        return write_snapshot(self.store, self.settings.snapshots_dir)
+
+    def refresh(self) -> bool:
+        """Take up a newly published champion; True where one was.
+
+        A champion that cannot be read leaves the old one serving.
+        """
+        with self._refresh_lock:
+            champion = self._champion()
+            if champion == self._engine.bundle_id or (
+                self._unusable is not None and self._unusable[0] == champion
+            ):
+                return False
+            fresh = self._load(self._read_catalogue())
+            if fresh.bundle_id is None and self._engine.bundle_id is not None:
+                return False
+            self._engine = fresh
+            return fresh.bundle_id is not None
+
+    def health(self) -> Health:
+        """Whether the pipeline answers, and on what."""
+        engine = self._engine
+        reason = None
+        if engine.bundle_id is None and self._unusable is not None:
+            reason = self._unusable[1]
+        return Health(
+            ready=engine.bundle_id is not None,
+            reason=reason,
+            bundle=engine.bundle_id,
+            graph=self.store.engine,
+            num_courses=len(engine.catalogue),
+        )
+
+    def bundle_info(self) -> dict[str, Any]:
+        """Manifest of the bundle that answers, without its file list; {} without one."""
+        if self._engine.bundle_id is None:
+            return {}
+        manifest = self._bundles.load(self._engine.bundle_id, verify=False).manifest
+        return {"id": self._engine.bundle_id} | {k: v for k, v in manifest.items() if k != "files"}
+
+    def example_learner(self) -> str | None:
+        """Some learner with a history, for a first request; None where there is none."""
+        rows = self.store.run("example_learner")
+        return str(rows[0]["learner_id"]) if rows else None
+
+    def _known_learner(self, learner_id: str) -> Learner:
+        learner = self.learners.get(learner_id)
+        if not learner.is_known:
+            raise UnknownIdError(
+                f"There is no learner '{learner_id}'.",
+                where="learner_id",
+                remedy="Leave learner_id out and send 'completed' or 'mastered' instead.",
+            )
+        return learner
+
+    def _read_catalogue(self) -> Catalogue:
+        return Catalogue.from_tables(self.store.export_snapshot(CATALOGUE_TABLES))
+
+    def _champion(self) -> str | None:
+        with suppress(BundleError):
+            return self._bundles.alias(_CHAMPION)
+        return None
+
+    def _load(self, catalogue: Catalogue) -> Engine:
+        """An engine on the champion, or on popularity with the reason kept."""
+        rows = self.store.run("course_popularity")
+        popularity = {row["course_id"]: int(row["num_learners"]) for row in rows}
+        champion = self._champion()
+        try:
+            bundle = self._bundles.load(_CHAMPION)
+            engine = Engine(catalogue, popularity, read_pipeline(bundle), bundle.id)
+        except BundleError as error:
+            self._unusable = (champion, str(error))
+            return Engine(catalogue, popularity, None, None)
+        self._unusable = None
+        self.learners.catalogue = catalogue
+        return engine
+
+
+def _describe(
+    engine: Engine, picked: Picked, position: int, explain: Callable[..., Reason]
+) -> RecommendedCourse:
+    """One picked item as it is answered."""
+    row = int(picked.items[position])
+    course = engine.catalogue.courses[engine.items.id(row)]
+    return RecommendedCourse(
+        course_id=course.course_id,
+        title=course.title,
+        level=course.level,
+        hours=course.hours,
+        language=course.language,
+        provider=course.provider,
+        score=round(float(picked.scores[position]), 6),
+        scores={p: round(float(v[position]), 6) for p, v in picked.shares.items()},
+        reason=explain(course.course_id, num_learners=int(engine.num_learners[row])),
+    )
+
+
+def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:
+    if not catalogue.has_role(role_id):
+        raise UnknownIdError(
+            f"There is no role '{role_id}'.", where=field, remedy="GET /v1/roles lists them."
+        )
+
+
+def _warnings(request: RecommendRequest, learner: Learner, recent: Sequence[str]) -> list[str]:
+    found = list(learner.state.warnings)
+    if request.learner_id is not None and not learner.is_known:
+        found.append("This learner is unknown: the answer is the same for any newcomer.")
+    unknown = sorted(set(request.recent_courses) - set(recent))
+    if unknown:
+        found.append(f"Not in the catalogue and ignored: {', '.join(unknown[:10])}.")
+    return found
