@@ -1,0 +1,154 @@
+"""Stage 3, TRAIN: train a neural model by its name, in this process and without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from graphrec.dataset import Dataset, Histories
+from graphrec.errors import MissingExtraError, ParameterError
+from graphrec.models.base import Model
+from graphrec.models.training import (
+    Outcome,
+    Progress,
+    TrainingRun,
+    has_checkpoint,
+    run_training,
+    save_checkpoint,
+)
+
+_NEURAL = {
+    "graph": ("graph", "GraphConfig", "GraphModel", "graph_run", "GraphRun"),
+    "sequence": ("sequence", "SequenceConfig", "SequenceModel", "sequence_run", "SequenceRun"),
+}
+"""By name: module, config and model class (no torch); module and class of the training run."""
+
+Validation = tuple[Histories, np.ndarray]
+"""Histories of n learners and the item each took next, int64 [n]."""
+
+
+def neural_names() -> tuple[str, ...]:
+    """Names of the models that are trained in epochs."""
+    return tuple(_NEURAL)
+
+
+def _entry(name: str) -> tuple[str, str, str, str, str]:
+    if name not in _NEURAL:
+        raise ParameterError(f"There is no neural model '{name}'.", remedy=f"One of {_NEURAL}.")
+    return _NEURAL[name]
+
+
+def config_type(name: str) -> type[BaseModel]:
+    """The config class of a neural model."""
+    module, config, *_ = _entry(name)
+    found: type[BaseModel] = getattr(import_module(f"graphrec.models.{module}"), config)
+    return found
+
+
+def model_type(name: str) -> type[Model]:
+    """The class of a trained model, which needs no torch."""
+    module, _, model, *_ = _entry(name)
+    found: type[Model] = getattr(import_module(f"graphrec.models.{module}"), model)
+    return found
+
+
+def default_config(name: str, dataset: Dataset) -> BaseModel:
+    """The config that suits the dataset's shape."""
+    chosen: BaseModel = config_type(name).for_dataset(dataset)  # type: ignore[attr-defined]
+    return chosen
+
+
+def create_run(
+    name: str,
+    dataset: Dataset,
+    validation: Validation,
+    config: BaseModel,
+    item_init: np.ndarray | None = None,
+) -> TrainingRun:
+    """Build the training run of a neural model.
+
+    Args:
+        name: "graph" or "sequence".
+        dataset: What is trained on.
+        validation: See ``Validation``.
+        config: Of the model's config class.
+        item_init: Initial item vectors for the sequence model, float32 [num_items, dim].
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    *_, module, run_class = _entry(name)
+    try:
+        run = getattr(import_module(f"graphrec.models.{module}"), run_class)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "train") from error
+    extra = {} if item_init is None or name == "graph" else {"item_init": item_init}
+    created: TrainingRun = run(dataset, validation, config, **extra)
+    return created
+
+
+def fit_neural(
+    name: str,
+    train: Dataset,
+    validation: Validation,
+    config: BaseModel | None = None,
+    *,
+    item_init: np.ndarray | None = None,
+    progress: Progress | None = None,
+    run_dir: Path | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train a neural model in this process.
+
+    Args:
+        name: "graph" or "sequence".
+        train: What is trained on.
+        validation: Decides when to stop and which epoch is best.
+        config: Of the model's config class; None: the one for this dataset.
+        item_init: See ``create_run``.
+        progress: Told of each epoch.
+        run_dir: Where checkpoints are kept; a training interrupted there goes on.
+        should_stop: Asked after each epoch.
+
+    Returns:
+        The best model by validation, and how training went.
+    """
+    config = config or default_config(name, train)
+    run = create_run(name, train, validation, config, item_init)
+    return run_training(
+        run,
+        **epochs(config),
+        checkpoint=None if run_dir is None else lambda *of: save_checkpoint(run_dir, run, *of),
+        resume_from=run_dir if has_checkpoint(run_dir) else None,
+        progress=progress,
+        should_stop=should_stop,
+    )
+
+
+def epochs(config: BaseModel) -> dict[str, int]:
+    """The arguments of ``run_training`` that a config holds."""
+    keys = ("max_epochs", "patience", "validate_every")
+    return {key: getattr(config, key) for key in keys if hasattr(config, key)}
+
+
+def hold_out_newest(dataset: Dataset, min_items: int = 3) -> tuple[Dataset, Validation]:
+    """Cut the newest item of every learner with ``min_items`` or more, as validation."""
+    histories = dataset.histories
+    is_held = histories.lengths >= min_items
+    lengths = histories.lengths - is_held
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = np.repeat(histories.indptr[:-1] - indptr[:-1], lengths) + np.arange(indptr[-1])
+    times = None if histories.times is None else histories.times[flat]
+    kept = Histories(indptr, histories.items[flat], times, histories.is_ordered)
+    targets = histories.items[histories.indptr[1:][is_held] - 1].astype(np.int64)
+    return dataset.with_histories(kept), (kept.take(is_held), targets)
+
+
+def fit_holding_out(name: str, dataset: Dataset) -> Model:
+    """Train on all but each learner's newest item, which decides when to stop."""
+    train, validation = hold_out_newest(dataset)
+    return fit_neural(name, train, validation).model

@@ -1,0 +1,162 @@
+"""Stage 3, TRAIN: the graph model being trained; one process, or one rank of several.
+
+Under a ``torch.distributed`` group each rank holds some columns of every table and
+propagates them alone, for propagation acts on each column by itself; only the batch's
+scores (and squared norms, for cosines) are summed over ranks. A target is left out of its
+own history: of an ordered history the items before it are read, of another one the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn import functional
+
+from graphrec.dataset import Dataset, Histories
+from graphrec.models.collectives import (
+    broadcast_from_first,
+    gather_columns,
+    rank_and_size,
+    sum_over_ranks,
+)
+from graphrec.models.graph import GraphConfig, GraphModel
+from graphrec.models.graph_batches import Batch, BatchSampler
+from graphrec.models.graph_net import GraphNet, initial_vectors
+from graphrec.models.graph_operators import hetero_data
+from graphrec.models.ranking import ranking_metrics
+from graphrec.models.training import TrainingRun
+
+
+class GraphRun(TrainingRun):
+    """Weights, Adam and samples of the graph model."""
+
+    name = "graph"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        validation: tuple[Histories, np.ndarray],
+        config: GraphConfig,
+    ) -> None:
+        """Build the graph and the first vectors.
+
+        Args:
+            dataset: What is trained on; validation and test items are not in it.
+            validation: Histories [n] and the item that followed each, int64 [n].
+            config: See ``GraphConfig``.
+        """
+        self.config = config
+        self._rank, self._num_ranks = rank_and_size()
+        self._sampler = BatchSampler(dataset, config)
+        self._validation = _subsample(validation, config)
+        data = hetero_data(dataset)
+        # Ranks on unlike machines may differ in an SVD's last digits and signs.
+        full = broadcast_from_first(torch.from_numpy(initial_vectors(data, config)))
+        columns = np.array_split(np.arange(config.embedding_dim), self._num_ranks)[self._rank]
+        self.net = GraphNet(data, config, full[:, columns].contiguous())
+        self._optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._epoch = 0
+
+    def train_epoch(self) -> float:
+        """Train on up to ``epoch_size`` targets; the mean loss."""
+        losses = [self._step(batch) for batch in self._sampler.epoch(self._epoch)]
+        self._epoch += 1
+        return float(np.mean(losses)) if losses else 0.0
+
+    def _step(self, batch: Batch) -> float:
+        self._optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(batch)
+        loss.backward()
+        self._share_gradients()
+        self._optimizer.step()
+        return loss.item()
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Softmax cross-entropy of the targets among the batch's candidates, scalar."""
+        vectors, context = self.net.vectors()  # [num_items, columns] each
+        weights = self.net.age_weights()[batch.ages]  # [nnz]
+        sums = functional.embedding_bag(
+            batch.items, context, batch.offsets[:-1], mode="sum", per_sample_weights=weights
+        )  # [batch, columns]
+        table = vectors[batch.candidates]
+        scores = sum_over_ranks(sums @ table.T)  # [batch, candidates]
+        if self.config.is_cosine:
+            norms = sum_over_ranks(sums.square().sum(1)).clamp_min(1e-12).sqrt()
+            lengths = sum_over_ranks(table.square().sum(1)).clamp_min(1e-12).sqrt()
+            scores = scores / norms[:, None] / lengths
+        else:
+            totals = torch.zeros(len(sums)).index_add(0, batch.owners, weights)  # [batch]
+            # Every rank has it whole: a share each, for gradients of shared weights are summed.
+            totals = sum_over_ranks(totals / self._num_ranks)
+            scores = scores / totals.clamp_min(1e-12)[:, None] ** self.config.fold_exponent
+        scores = (scores / self.config.temperature).index_put(
+            batch.masked, torch.tensor(-torch.inf)
+        )
+        return functional.cross_entropy(scores, batch.targets)
+
+    def _share_gradients(self) -> None:
+        if self._num_ranks == 1:
+            return
+        for name, parameter in self.net.named_parameters():
+            is_shared = name.rsplit(".", 1)[-1] in GraphNet.SHARED
+            if is_shared and parameter.grad is not None:
+                dist.all_reduce(parameter.grad)
+
+    def validate(self) -> dict[str, float]:
+        """Hit rate and NDCG at 10 over the validation learners, seen items excluded."""
+        histories, targets = self._validation
+        return ranking_metrics(self.export(), histories, targets)
+
+    @torch.no_grad()
+    def export(self) -> GraphModel:
+        """The model with the columns of all ranks."""
+        vectors, context = (gather_columns(x) for x in self.net.vectors())
+        if self.config.is_cosine:
+            vectors = functional.normalize(vectors)
+        return GraphModel(
+            vectors.numpy(),
+            context.numpy(),
+            self.net.age_weights().numpy(),
+            (self.config.fold_exponent, self.config.max_history, self.config.is_cosine),
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """This rank's parameters and Adam's moments, and the epoch."""
+        arrays = {"epoch": np.asarray(self._epoch)}
+        for name, parameter in self.net.named_parameters():
+            arrays[f"net.{name}"] = parameter.detach().numpy().copy()
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                arrays[f"adam.{name}.{key}"] = value.numpy().copy()
+        return arrays
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take up ``arrays()`` of the same rank of as many ranks."""
+        self._epoch = int(arrays["epoch"])
+        for name, parameter in self.net.named_parameters():
+            with torch.no_grad():
+                parameter.copy_(torch.from_numpy(np.array(arrays[f"net.{name}"])))
+            prefix = f"adam.{name}."
+            moments = {
+                key.removeprefix(prefix): torch.from_numpy(np.array(value))
+                for key, value in arrays.items()
+                if key.startswith(prefix)
+            }
+            if moments:
+                self._optimizer.state[parameter] = moments
+
+
+def _subsample(
+    validation: tuple[Histories, np.ndarray], config: GraphConfig
+) -> tuple[Histories, np.ndarray]:
+    histories, targets = validation
+    if len(histories) <= config.max_validation:
+        return histories, targets
+    rng = np.random.default_rng(config.seed)
+    rows = np.sort(rng.choice(len(histories), config.max_validation, replace=False))
+    return histories.take(rows), targets[rows]
