@@ -103,17 +103,6 @@ def _rank(level: float | None) -> float:
     return math.inf if level is None else level
 
 
-def _share_out(
-    step: Sequence[str], offers: dict[str, tuple[float | None, str]]
-) -> dict[str, list[GainedSkill]]:
-    """Each skill under the course that takes it furthest, the first by id among equals."""
-    shares: dict[str, list[GainedSkill]] = {course: [] for course in step}
-    for skill in sorted(offers):
-        level, course = offers[skill]
-        shares[course].append(GainedSkill(skill_id=skill, level=level))
-    return shares
-
-
 def defer_to(cover: Cover, rules: Rules) -> Defer:
     """Within one step, courses that others there could use the skills of go first.
 

@@ -1,0 +1,299 @@
+"""An independent judge of learning paths: shares no code with the planner.
+
+A world is plain dicts; the judge replays an answer course by course and raises
+AssertionError at the first rule that it breaks. ``cheapest`` finds the true optimum of tiny
+worlds by looking at every order of steps.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import pyarrow as pa
+
+from graphrec.schema import TABLES
+
+
+@dataclass
+class World:
+    courses: dict[str, dict[str, Any]]  # hours, language, hidden
+    skills: list[str] = field(default_factory=list)
+    teaches: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    requires: list[tuple[str, str, str | None]] = field(default_factory=list)
+    before: set[tuple[str, str]] = field(default_factory=set)  # (skill, its prerequisite)
+    needs: dict[str, dict[str, tuple[float | None, bool | None]]] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, pa.Table]:
+        rows: dict[str, list[dict[str, Any]]] = {
+            "courses": [{"course_id": c, **v} for c, v in self.courses.items()],
+            "skills": [{"skill_id": s, "name": s} for s in self.skills],
+            "roles": [{"role_id": r, "name": r} for r in self.needs],
+            "teaches": [
+                {"course_id": c, "skill_id": s, "level": level}
+                for c, taught in self.teaches.items()
+                for s, level in taught.items()
+            ],
+            "requires": [
+                {"course_id": c, "requires_course_id": r, "any_of": a} for c, r, a in self.requires
+            ],
+            "skill_prerequisites": [
+                {"skill_id": s, "requires_skill_id": p} for s, p in sorted(self.before)
+            ],
+            "needs": [
+                {"role_id": r, "skill_id": s, "level": level, "essential": essential}
+                for r, skills in self.needs.items()
+                for s, (level, essential) in skills.items()
+            ],
+        }
+        return {n: pa.Table.from_pylist(r, schema=TABLES[n].schema) for n, r in rows.items()}
+
+    def groups(self, course: str) -> list[set[str]]:
+        named: dict[str, set[str]] = {}
+        alone = []
+        for c, required, any_of in self.requires:
+            if c == course and any_of:
+                named.setdefault(any_of, set()).add(required)
+            elif c == course:
+                alone.append({required})
+        return alone + list(named.values())
+
+
+Held = dict[str, float]  # skill -> level; infinite: enough for anything
+
+
+def _level(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+class Judge:
+    def __init__(self, world: World, request: dict[str, Any]) -> None:
+        self.world, self.request = world, request
+        self.completed = {c for c in request.get("completed", []) if c in world.courses}
+        self.held: Held = {}
+        for course in self.completed:
+            self._learn(self.held, world.teaches.get(course, {}))
+        self.held.update(
+            {s: math.inf for s in request.get("mastered", []) if s in set(world.skills)}
+        )
+        self.prerequisites: dict[str, set[str]] = {}
+        for skill, before in world.before:
+            self.prerequisites.setdefault(skill, set()).add(before)
+
+    @staticmethod
+    def _learn(held: Held, taught: dict[str, float | None]) -> None:
+        for skill, level in taught.items():
+            held[skill] = max(held.get(skill, -math.inf), _level(level))
+
+    def may_plan(self, course: str) -> bool:
+        facts = self.world.courses[course]
+        asked = self.request.get("language")
+        speaks = any(f.get("language") for f in self.world.courses.values())
+        return not (
+            course in self.completed
+            or facts.get("hidden")
+            or course in self.request.get("exclude", [])
+            or (asked and speaks and (facts.get("language") or "").lower() != asked.lower())
+        )
+
+    def goals(self) -> dict[str, tuple[float, bool]]:
+        """Skill -> (level, essential) asked for and not held; a course target has none."""
+        target = self.request["target"]
+        if target.get("role_id"):
+            needs = self.world.needs[target["role_id"]]
+            asked = {
+                s: (-math.inf if level is None else level, essential is not False)
+                for s, (level, essential) in needs.items()
+            }
+        else:
+            asked = dict.fromkeys(target.get("skill_ids") or [], (-math.inf, True))
+        return {
+            s: g
+            for s, g in asked.items()
+            if self.held.get(s, -math.inf) < g[0] or s not in self.held
+        }
+
+    def gain(self, step: tuple[str, ...], held: Held) -> Held:
+        """What the courses of a step add together, all of it properly founded."""
+        new: Held = {}
+        for course in step:
+            self._learn(new, self.world.teaches.get(course, {}))
+        while True:
+            lacking = {
+                s
+                for s in new
+                if s not in held
+                and any(p not in held and p not in new for p in self.prerequisites.get(s, ()))
+            }
+            if not lacking:
+                return {s: level for s, level in new.items() if level > held.get(s, -math.inf)}
+            new = {s: level for s, level in new.items() if s not in lacking}
+
+    def requires_met(self, course: str, taken: set[str]) -> bool:
+        return all(group & taken for group in self.world.groups(course))
+
+    def replay(self, steps: list[list[str]]) -> Held | None:
+        """What is held after these steps; None where a REQUIRES is broken."""
+        held, taken = dict(self.held), set(self.completed)
+        for step in steps:
+            if not all(self.requires_met(course, taken) for course in step):
+                return None
+            held.update(self.gain(tuple(step), held))
+            taken.update(step)
+        return held
+
+    def check(self, answer: dict[str, Any]) -> None:
+        self._check_courses(answer)
+        self._check_gains(answer)
+        self._check_target(answer)
+        self._check_minimal(answer)
+        self._check_sums(answer)
+
+    def _steps(self, answer: dict[str, Any]) -> list[list[str]]:
+        return [[c["course_id"] for c in step["courses"]] for step in answer["steps"]]
+
+    def _check_courses(self, answer: dict[str, Any]) -> None:
+        assert [s["order"] for s in answer["steps"]] == list(range(1, len(answer["steps"]) + 1))
+        steps = self._steps(answer)
+        planned = [course for step in steps for course in step]
+        assert len(planned) == len(set(planned)), "a course twice"
+        taken = set(self.completed)
+        for step in steps:
+            assert step, "an empty step"
+            for course in step:
+                assert self.may_plan(course), f"{course} may not be planned"
+                assert self.requires_met(course, taken), f"REQUIRES of {course} is broken"
+            taken.update(step)
+        for step in answer["steps"]:
+            for course in step["courses"]:
+                assert course["reasons"], "a course without a reason"
+                assert course["hours"] == self.world.courses[course["course_id"]].get("hours")
+                for reason in course["reasons"]:
+                    self._check_reason(course["course_id"], reason, planned)
+
+    def _check_reason(self, course: str, reason: dict[str, Any], planned: list[str]) -> None:
+        taught = self.world.teaches.get(course, {})
+        code, skill = reason["code"], reason["skill_id"]
+        if code == "target_course":
+            assert reason["course_id"] == course == self.request["target"]["course_id"]
+        elif code == "required_by":
+            assert reason["course_id"] in planned
+            assert any(course in group for group in self.world.groups(reason["course_id"]))
+        else:
+            assert skill in taught
+            if code == "prerequisite_skill_of":
+                assert (reason["for_skill_id"], skill) in self.world.before
+            else:
+                assert code == "teaches_needed_skill"
+                assert skill in self.goals()
+
+    def _check_gains(self, answer: dict[str, Any]) -> None:
+        held = dict(self.held)
+        for step in answer["steps"]:
+            relaxed = [set(r["courses"]) for r in answer["relaxed"]]
+            new: Held = {}
+            by_course = {}
+            for course in step["courses"]:
+                gained = {g["skill_id"]: g["level"] for g in course["skills_gained"]}
+                by_course[course["course_id"]] = set(gained)
+                for skill, level in gained.items():
+                    taught = self.world.teaches.get(course["course_id"], {})
+                    assert skill in taught
+                    assert taught[skill] == level
+                    assert _level(level) > held.get(skill, -math.inf), "gained what was held"
+                self._learn(new, gained)
+            for course, skills in by_course.items():
+                near = set(skills)
+                for group in relaxed:
+                    if course in group:
+                        near |= set().union(*(by_course.get(other, set()) for other in group))
+                for skill in skills - set(held):
+                    for before in self.prerequisites.get(skill, ()):
+                        assert before in held or before in near, f"{skill} before {before}"
+            held.update({s: max(level, held.get(s, -math.inf)) for s, level in new.items()})
+        ids = [set(step) for step in self._steps(answer)]
+        for note in answer["relaxed"]:
+            assert len(note["courses"]) > 1
+            assert any(set(note["courses"]) <= step for step in ids), "relaxed across steps"
+
+    def _check_target(self, answer: dict[str, Any]) -> None:
+        out = {note["target"]: note for note in answer["unreachable"]}
+        assert len(out) == len(answer["unreachable"]), "one target, two notes"
+        assert all(note["why"] for note in out.values())
+        steps = self._steps(answer)
+        target = self.request["target"].get("course_id")
+        if target:
+            planned = {course for step in steps for course in step}
+            assert (target in planned | self.completed) == (not out)
+            assert answer["complete"] == (not out)
+            return
+        held = self.replay(steps)
+        assert held is not None
+        for skill, (level, _) in self.goals().items():
+            reached = skill in held and held[skill] >= level
+            assert reached == (skill not in out), f"{skill}: reached {reached}, {out.get(skill)}"
+        assert answer["complete"] == (not any(note["essential"] for note in out.values()))
+
+    def listed(self, answer: dict[str, Any]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for step in answer["steps"]:
+            for course in step["courses"]:
+                self._learn(found, {g["skill_id"]: g["level"] for g in course["skills_gained"]})
+        return found
+
+    def _check_minimal(self, answer: dict[str, Any]) -> None:
+        steps = self._steps(answer)
+        full = self.replay(steps)
+        assert full is not None
+        target = self.request["target"].get("course_id")
+        wanted = self.world.teaches.get(target, {}) if target else self.goals()
+        kept = {s: full[s] for s in wanted if s in full and (target or s in self.listed(answer))}
+        for course in (c for step in steps for c in step if c != target):
+            held = self.replay([[c for c in step if c != course] for step in steps])
+            still = held is not None and all(
+                held.get(s, -math.inf)
+                >= min(level, max(self.goals().get(s, (-math.inf,))[0], -math.inf))
+                and s in held
+                for s, level in kept.items()
+            )
+            assert not still, f"{course} is superfluous"
+
+    def _check_sums(self, answer: dict[str, Any]) -> None:
+        hours = [c["hours"] for step in answer["steps"] for c in step["courses"]]
+        if None in hours:
+            assert answer["total_hours"] is None
+            assert answer["finish_at"] is None
+        else:
+            assert math.isclose(answer["total_hours"], sum(hours), abs_tol=1e-6)
+        limit = self.request.get("max_total_hours")
+        if limit is not None and any(
+            f.get("hours") is not None for f in self.world.courses.values()
+        ):
+            assert answer["estimated_hours"] <= limit + 1e-6
+
+    def states(self, hours: dict[str, float]) -> dict[tuple[frozenset[str], frozenset[Any]], float]:
+        """Every reachable (courses taken, skills held) with its hours: tiny worlds only."""
+        open_courses = [c for c in self.world.courses if self.may_plan(c)]
+        start = (frozenset[str](), frozenset(self.held.items()))
+        best = {start: 0.0}
+        queue: list[tuple[float, int, Any]] = [(0.0, 0, start)]
+        count = 0
+        while queue:
+            cost, _, state = heapq.heappop(queue)
+            if cost > best[state]:
+                continue
+            taken, held = set(state[0]) | self.completed, dict(state[1])
+            ready = [c for c in open_courses if c not in taken and self.requires_met(c, taken)]
+            for size in range(1, len(ready) + 1):
+                for step in combinations(ready, size):
+                    after = {**held, **self.gain(step, held)}
+                    key = (state[0] | set(step), frozenset(after.items()))
+                    total = cost + sum(hours[c] for c in step)
+                    if total < best.get(key, math.inf) - 1e-9:
+                        best[key] = total
+                        count += 1
+                        heapq.heappush(queue, (total, count, key))
+        return best
