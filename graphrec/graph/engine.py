@@ -39,6 +39,9 @@ class EngineSession(Protocol):
     def fetch(self, text: str, parameters: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
         """Rows of a read text; its columns are those of ``schema``, in order."""
 
+    def fetch_relations(self, relations: Sequence[RelationMap], schema: pa.Schema) -> pa.Table:
+        """All relations of one table, in any order."""
+
     def rows(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Rows of a text as plain dictionaries."""
 
@@ -146,7 +149,7 @@ def select_relations(
     """Relations of one table: all, or those that start at ``ids``."""
     schema = relation_schema(relations)
     if ids is None:
-        return session.fetch(statements.select_relations(relations), {}, schema)
+        return session.fetch_relations(relations, schema)
     if len(ids) > session.point_lookups:
         text = statements.select_relations(relations, where=statements.BY_IDS)
         return session.fetch(text, {"ids": ids}, schema)

@@ -21,7 +21,7 @@ from graphrec.graph.ingest_table import TableCounts, TableImport
 from graphrec.graph.store import GraphStore
 from graphrec.schema import TABLES
 
-DEFAULT_BATCH_ROWS = 100_000
+DEFAULT_BATCH_ROWS = 250_000
 _NODES = tuple(name for name, spec in TABLES.items() if spec.node and name != "learners")
 _CYCLIC = ("requires", "skill_prerequisites")
 _EARLY_MS = 315_532_800_000  # 1980
@@ -79,7 +79,7 @@ def ingest(
     started = time.perf_counter()
     run = _Run(store, reader.log, reader.implied)
     try:
-        for batch in _sliced(reader.batches(), batch_rows):
+        for batch in _rebatched(reader.batches(), batch_rows):
             run.take(batch)
             if progress:
                 progress(batch.table, run.tables[batch.table].counts.read)
@@ -88,12 +88,35 @@ def ingest(
     return run.summary(reader.source, time.perf_counter() - started)
 
 
-def _sliced(batches: Iterator[SourceBatch], batch_rows: int) -> Iterator[SourceBatch]:
+def _rebatched(batches: Iterator[SourceBatch], batch_rows: int) -> Iterator[SourceBatch]:
+    """The same rows in batches as large as may be: a transaction costs more than its rows."""
+    held: list[SourceBatch] = []
     for batch in batches:
-        for start in range(0, max(batch.rows.num_rows, 1), batch_rows):
-            rows = batch.rows.slice(start, batch_rows)
-            lines = batch.lines[start : start + batch_rows]
-            yield SourceBatch(batch.table, rows, batch.file, lines)
+        rows = batch.rows.num_rows + sum(b.rows.num_rows for b in held)
+        if held and (rows > batch_rows or not _belong_together(held[0], batch)):
+            yield _joined(held)
+            held = []
+        for start in range(0, batch.rows.num_rows - batch_rows, batch_rows):
+            yield _part(batch, start, start + batch_rows)
+        rest = batch.rows.num_rows % batch_rows or min(batch_rows, batch.rows.num_rows)
+        held.append(_part(batch, batch.rows.num_rows - rest, batch.rows.num_rows))
+    if held:
+        yield _joined(held)
+
+
+def _belong_together(one: SourceBatch, other: SourceBatch) -> bool:
+    return (one.table, one.file, one.rows.schema) == (other.table, other.file, other.rows.schema)
+
+
+def _part(batch: SourceBatch, start: int, stop: int) -> SourceBatch:
+    rows = batch.rows.slice(start, stop - start)
+    return SourceBatch(batch.table, rows, batch.file, batch.lines[start:stop])
+
+
+def _joined(held: list[SourceBatch]) -> SourceBatch:
+    rows = pa.concat_tables(batch.rows for batch in held)
+    lines = np.concatenate([batch.lines for batch in held])
+    return SourceBatch(held[0].table, rows, held[0].file, lines)
 
 
 class _Run:

@@ -13,8 +13,6 @@ from graphrec.graph.ingest_keys import SeenRows, hash_rows
 from graphrec.graph.store import GraphStore
 from graphrec.schema import TableSpec
 
-_IN_GRAPH = -1
-
 
 class TableCounts(BaseModel):
     """Rows of one table: ``read`` is the sum of written, unchanged, duplicates, quarantined."""
@@ -47,22 +45,26 @@ class TableImport:
         self._quarantine = quarantine
         self._is_new = is_new
         self._seen = SeenRows()
-        self._events = SeenRows()
-        self._has_stored_events = is_new
         self._files: list[str] = []
 
     def take(self, batch: CheckedBatch) -> None:
         """Write the rows of a batch that are new to the graph, or other than there."""
         if not batch.rows.num_rows:
             return
-        keys = hash_rows(batch.rows, self._spec.key)
+        keys = self._keys(batch.rows)
         values = hash_rows(batch.rows, self._spec.schema.names)
         places = self._places(batch)
         fresh = self._drop_repeated(batch, keys, values, places)
-        if "event_id" in batch.given:
-            fresh = self._drop_used_events(batch, fresh, keys, places)
         self._seen.add(keys[fresh], values[fresh], places[fresh])
         self._write(batch, fresh, keys)
+
+    def _keys(self, rows: pa.Table) -> np.ndarray:
+        """Hashes of what identifies each row: its event id where it has one, else its key."""
+        keys = hash_rows(rows, self._spec.key)
+        if "event_id" not in rows.column_names:
+            return keys
+        events = hash_rows(rows, ["learner_id", "event_id"])
+        return np.where(pc.is_valid(rows.column("event_id")).to_numpy(), events, keys)
 
     def _places(self, batch: CheckedBatch) -> np.ndarray:
         if batch.file not in self._files:
@@ -70,8 +72,6 @@ class TableImport:
         return (np.int64(self._files.index(batch.file)) << np.int64(40)) | batch.lines
 
     def _place(self, place: int) -> str:
-        if place == _IN_GRAPH:
-            return "an event of the graph"
         return f"{self._files[place >> 40]}:{place & ((1 << 40) - 1)}"
 
     def _drop_repeated(
@@ -89,37 +89,6 @@ class TableImport:
         values["earlier"] = self._place(int(earlier[row]))
         self._quarantine.add(self._spec.name, batch.file, int(batch.lines[row]), reason, values)
         self.counts.quarantined += 1
-
-    def _drop_used_events(
-        self, batch: CheckedBatch, fresh: np.ndarray, keys: np.ndarray, places: np.ndarray
-    ) -> np.ndarray:
-        """Of the rows with new keys, those whose event id no other event has."""
-        ids = batch.rows.column("event_id")
-        named = fresh[pc.is_valid(ids).to_numpy()[fresh]]
-        if not named.size:
-            return fresh
-        self._load_stored_events()
-        hashes = hash_rows(batch.rows, ["event_id"])
-        found = _compare(self._events, hashes[named], keys[named], places[named])
-        repeated, same, named_earlier = found
-        used = named[repeated & ~same]
-        earlier = np.zeros(len(places), dtype=np.int64)
-        earlier[named] = named_earlier
-        for row in used:
-            self._refuse(batch, int(row), "event_id is that of another event", earlier)
-        new = named[~repeated]
-        self._events.add(hashes[new], keys[new], places[new])
-        return np.setdiff1d(fresh, used)
-
-    def _load_stored_events(self) -> None:
-        if self._has_stored_events:
-            return
-        self._has_stored_events = True
-        stored = self._store.export(self._spec.name)
-        stored = stored.filter(pc.is_valid(stored.column("event_id")))
-        places = np.full(stored.num_rows, _IN_GRAPH, dtype=np.int64)
-        keys = hash_rows(stored, self._spec.key)
-        self._events.add(hash_rows(stored, ["event_id"]), keys, places)
 
     def _write(self, batch: CheckedBatch, fresh: np.ndarray, keys: np.ndarray) -> None:
         rows = batch.rows.take(pa.array(fresh))
@@ -140,7 +109,7 @@ class TableImport:
         stored = self._store.existing(self._spec.name, rows)
         if not stored.num_rows:
             return rows, 0
-        stored_keys = hash_rows(stored, self._spec.key)
+        stored_keys = self._keys(stored)
         order = np.argsort(stored_keys)
         at = np.minimum(np.searchsorted(stored_keys, keys, sorter=order), len(order) - 1)
         match = order[at]

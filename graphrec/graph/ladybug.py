@@ -7,7 +7,7 @@ snapshot), and writes queue behind one lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -219,6 +219,9 @@ class _Session:
         finally:
             result.close()
 
+    def fetch_relations(self, relations: Sequence[RelationMap], schema: pa.Schema) -> pa.Table:
+        return self.fetch(statements.select_relations(relations), {}, schema)
+
     def put_nodes(self, node: NodeMap, rows: pa.Table) -> None:
         rest = rows
         if rows.num_rows >= COPY_FROM:
@@ -251,15 +254,19 @@ class _Session:
     def _copy(self, name: str, rows: pa.Table) -> None:
         if rows.num_rows:
             self.changed += rows.num_rows
-            self.rows(f"COPY {name} FROM $rows", {"rows": rows.combine_chunks()})
+            try:
+                self.rows(f"COPY {name} FROM $rows", {"rows": rows.combine_chunks()})
+            except QueryError as error:
+                if "Unable to find primary key" in str(error):
+                    raise statements.dangling(name, 1) from error
+                raise
 
     def _merge(self, text: str, rows: pa.Table, name: str) -> None:
         self.changed += rows.num_rows
         for batch in batches(rows, MERGE_BATCH):
             written = self.rows(text, {"rows": batch})[0]["written"]
             if written != len(batch):
-                lost = len(batch) - written
-                raise StoreError(f"{lost} rows of {name} name an id that is not in the graph.")
+                raise statements.dangling(name, len(batch) - written)
 
 
 def _split(

@@ -88,24 +88,55 @@ def _cycles(session: EngineSession, query: Query, values: Mapping[str, Any]) -> 
     return rows[: values["limit"]]
 
 
+def _bottlenecks(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    """Text: ``kind, id, requires_id, requires_name`` of every edge."""
+    graphs: dict[str, Any] = {}
+    names: dict[tuple[str, str], str] = {}
+    for row in session.rows(query.text, {}):
+        graph = graphs.setdefault(row["kind"], nx.DiGraph())
+        graph.add_edge(row["requires_id"], row["id"])
+        names[row["kind"], row["requires_id"]] = row["requires_name"]
+    rows = [
+        {
+            "kind": kind,
+            "id": node,
+            "name": name,
+            "direct_dependents": len(set(graphs[kind].successors(node)) - {node}),
+            "all_dependents": len(nx.descendants(graphs[kind], node)),
+        }
+        for (kind, node), name in names.items()
+        if values["kind"] in ("", kind)
+    ]
+    rows.sort(key=lambda r: (-r["all_dependents"], -r["direct_dependents"], r["kind"], r["id"]))
+    return rows[: values["limit"]]
+
+
 def _closure(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
-    """Text: ``id, title, requires_id`` of the courses in ``$frontier``."""
-    start = values["course_id"]
-    depth = {start: 0}
-    frontier, level = [start], 0
+    """Text: the id and name of what the nodes in ``$frontier`` require.
+
+    The query has one parameter, the start, called like its first column.
+    """
+    id_column, name_column, depth_column = query.columns
+    start = values[id_column]
+    found: dict[str, Row] = {}
+    frontier, depth = [start], 0
     while frontier:
-        level += 1
-        found = session.rows(query.text, {"frontier": frontier})
-        fresh = {row["requires_id"] for row in found} - depth.keys()
-        depth.update(dict.fromkeys(fresh, level))
+        depth += 1
+        reached = session.rows(query.text, {"frontier": frontier})
+        fresh = {r[id_column]: r for r in reached if r[id_column] not in found}
+        fresh.pop(start, None)
+        for node, row in sorted(fresh.items()):
+            found[node] = {
+                id_column: node,
+                name_column: row[name_column],
+                depth_column: depth,
+            }
         frontier = sorted(fresh)
-    depth.pop(start)
-    ranked = sorted(depth.items(), key=lambda item: (item[1], item[0]))
-    return [{"course_id": course_id, "depth": hops} for course_id, hops in ranked]
+    return list(found.values())
 
 
 Computation = Callable[["EngineSession", "Query", Mapping[str, Any]], list[Row]]
 COMPUTED: Final[Mapping[str, Computation]] = MappingProxyType(
-    {"cycles": _cycles, "closure": _closure}
+    {"cycles": _cycles, "closure": _closure, "bottlenecks": _bottlenecks}
 )
 """What a header's ``computed by`` may name."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from graphrec.errors import StoreError
 from graphrec.graph.mapping import Link, NodeMap, RelationMap, property_type
 
 
@@ -78,6 +79,21 @@ def select_relations(relations: Sequence[RelationMap], *, where: str = "") -> st
     types = "|".join(r.type for r in relations)
     return (
         f"MATCH (a:{rel.source})-[r:{types}]->(b:{rel.target}){where} RETURN {', '.join(columns)}"
+    )
+
+
+def collect_relations(relations: Sequence[RelationMap]) -> str:
+    """As ``select_relations``, all, but a row a source node: its id and a list of the rest."""
+    head, _, columns = select_relations(relations).partition(" RETURN ")
+    source, *rest = [column.partition(" AS ")[0] for column in columns.split(", ")]
+    return f"{head} RETURN {source}, collect([{', '.join(rest)}])"
+
+
+def dangling(name: str, count: int) -> StoreError:
+    """The refusal of rows that name an id which is not in the graph."""
+    return StoreError(
+        f"{count} rows of {name} name an id that is not in the graph.",
+        remedy="Write the nodes they refer to first.",
     )
 
 

@@ -1,0 +1,28 @@
+// subject: courses
+// purpose: Where learners leave: those who dropped a course, and those who never completed it.
+// parameters:
+//   min_learners: int = 1 -- only courses that so many learners began
+//   limit: int = 50 -- at most so many
+// columns:
+//   course_id -- the course
+//   title -- its title
+//   learners -- learners who began it: any of ENROLLED, COMPLETED or DROPPED
+//   completed -- of these, those who completed it
+//   dropped -- of these, those who dropped it and have not completed it
+//   unfinished -- of these, those who have not completed it, dropped or not
+//   dropout_rate -- dropped / learners, 0..1
+//   unfinished_rate -- unfinished / learners, 0..1
+// note: In a source that records no completions everybody is unfinished, in one that records no
+//   dropping nobody has dropped; the rates say no more than the source does.
+MATCH (l:Learner)-[r:ENROLLED|COMPLETED|DROPPED]->(c:Course)
+WITH c, l.id AS learner_id, count(CASE WHEN type(r) = 'COMPLETED' THEN 1 END) AS done,
+  count(CASE WHEN type(r) = 'DROPPED' THEN 1 END) AS gone
+WITH c, count(learner_id) AS learners, count(CASE WHEN done > 0 THEN 1 END) AS completed,
+  count(CASE WHEN done = 0 AND gone > 0 THEN 1 END) AS dropped
+WHERE learners >= $min_learners
+RETURN c.id AS course_id, c.title AS title, learners, completed, dropped,
+  learners - completed AS unfinished,
+  toFloat(dropped) / toFloat(learners) AS dropout_rate,
+  toFloat(learners - completed) / toFloat(learners) AS unfinished_rate
+ORDER BY dropout_rate DESC, unfinished_rate DESC, learners DESC, course_id
+LIMIT $limit
