@@ -42,6 +42,7 @@ def create(
         return
     console.print(f"Key [b]{key.id}[/b] ({', '.join(key.scopes)}). Keep it: it is not shown again.")
     typer.echo(secret)
+    console.print("Send it as the header  Authorization: Bearer <key>", highlight=False)
 
 
 @app.command("list")
