@@ -55,7 +55,7 @@ def create_app(
     if settings.needs_keys and keys is None:
         raise AccessError(
             "Beyond loopback the service needs API keys.",
-            remedy="Make one: graphrec keys create --scope integrator",
+            remedy="Make one: graphrec keys create NAME",
         )
     log = get_logger()
     metrics = Metrics(recommender)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 import typer
 
-from graphrec.cli.common import JsonOption, StoreOption, console, print_json, settings_for
+from graphrec.cli.common import JsonOption, StoreOption, print_json, settings_for
 from graphrec.errors import AccessError
 from graphrec.settings import Settings
 from serving.settings import ServiceSettings
@@ -63,10 +63,10 @@ def _keys(service: ServiceSettings, settings: Settings) -> Any:
     from graphrec.access import KeyStore
 
     keys = KeyStore(settings.keys_path)
-    if not keys.list():
+    if all(key.revoked_at is not None for key in keys.list()):
         raise AccessError(
             f"Listening on {service.host} needs an API key, and there is none.",
-            remedy="Make one: graphrec keys create --scope integrator",
+            remedy="Make one: graphrec keys create NAME",
         )
     return keys
 
@@ -80,7 +80,7 @@ def _announce(
     if as_json:
         print_json({"url": url, "host": service.host, "port": port, **health.model_dump()})
         return
-    out = console.out if console.is_terminal else print
+    out = typer.echo
     if port != service.port and service.port:
         out(f"Port {service.port} is taken; this service uses {port}.")
     out(f"graphrec serves {health.num_courses} courses at {url} (opened in {seconds:.1f} s)")

@@ -28,6 +28,9 @@ from graphrec.errors import (
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+_ALIASES: Final = {"target_role_id": "role"}
+"""Field of the core -> the query parameter that brings it."""
+
 
 class OverloadedError(GraphrecError):
     """More requests at once than the service takes."""
@@ -95,7 +98,7 @@ _HTTP_KINDS: Final = {
 
 def kind_of(error: GraphrecError) -> Kind:
     """The kind of problem an error is."""
-    return next(KINDS[base] for base in type(error).__mro__ if base in KINDS)  # type: ignore[index]
+    return next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
 
 
 def request_id_of(request: Request) -> str:
@@ -180,7 +183,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _field_in_request(request: Request, where: str) -> str:
     """The field as the request spells it: ``role_id`` may have come as ``?role=``."""
-    short = where.removesuffix("_id")
+    short = _ALIASES.get(where, where.removesuffix("_id"))
     return short if where not in request.path_params and short in request.query_params else where
 
 

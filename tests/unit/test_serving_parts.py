@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +172,11 @@ def test_the_docs_page_loads_nothing_from_elsewhere() -> None:
     for loader in ("src=", "<link", "<script", "@import", "url("):
         assert loader not in page
     json.dumps(app.openapi())
+
+
+def test_every_setting_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rest.md").read_text(encoding="utf-8")
+    for name, field in ServiceSettings.model_fields.items():
+        assert f"| `GRAPHREC_SERVE_{name.upper()}` |" in text
+        assert field.description
+        assert field.description in text, name
