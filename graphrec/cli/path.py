@@ -21,7 +21,7 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
-from graphrec.errors import GraphrecError, ParameterError, SourceError, UnknownIdError
+from graphrec.errors import GraphrecError, InputError, ParameterError, SourceError, UnknownIdError
 from graphrec.graph.store import GraphStore
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.learners import Learner, LearnerReader
@@ -31,11 +31,9 @@ from graphrec.recommend.paths import plan
 
 Ids = list[str] | None
 
-_PROBLEMS = {
-    ParameterError: "invalid-parameter",
-    UnknownIdError: "unknown-id",
-    SourceError: "invalid-json",
-}
+_INVALID = ("invalid-input", "The request cannot be understood")
+_UNKNOWN = ("unknown-id", "There is nothing under that id")
+_FAILED = ("internal", "The request failed")
 
 
 def path(
@@ -148,12 +146,13 @@ def _parsed(document: Any) -> PathRequest | GraphrecError:
 
 
 def _error(exc: GraphrecError) -> dict[str, Any]:
-    """An error in the fields of problem+json."""
-    kind = _PROBLEMS.get(type(exc), "error")
+    """An error in the fields of problem+json, named as the service names it."""
+    known = _INVALID if isinstance(exc, InputError) else _FAILED
+    name, title = _UNKNOWN if isinstance(exc, UnknownIdError) else known
     return {
         "error": {
-            "type": f"https://graphrec.dev/problems/{kind}",
-            "title": kind.replace("-", " ").capitalize(),
+            "type": f"urn:graphrec:problem:{name}",
+            "title": title,
             "detail": " ".join(part for part in (exc.message, exc.remedy) if part),
             "field": exc.where or None,
         }
