@@ -4,14 +4,14 @@
 //   learner_id: string -- the learner
 // columns:
 //   course_id -- the course
-//   type -- ENROLLED, COMPLETED, VIEWED, RATED or DROPPED
+//   type -- enrolled, completed, viewed, rated or dropped
 //   at -- epoch ms; null where unknown
 //   seq -- order within the learner; null where unknown
 //   score -- a rating or mark, as the source says it
 //   progress -- 0..1
 // note: What has neither time nor order comes first.
 MATCH (l:Learner {id: $learner_id})-[r:ENROLLED|COMPLETED|VIEWED|RATED|DROPPED]->(c:Course)
-WITH c.id AS course_id, type(r) AS type, r.at AS at, r.seq AS seq, r.score AS score,
+WITH c.id AS course_id, toLower(type(r)) AS type, r.at AS at, r.seq AS seq, r.score AS score,
   r.progress AS progress, r.key AS key, coalesce(r.at, -1) AS moment, coalesce(r.seq, -1) AS place
 RETURN course_id, type, at, seq, score, progress
 ORDER BY moment, place, course_id, type, key

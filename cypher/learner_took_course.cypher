@@ -4,8 +4,8 @@
 //   learner_id: string -- the learner
 //   course_id: string -- the course
 // columns:
-//   type -- ENROLLED, COMPLETED, VIEWED, RATED or DROPPED
+//   type -- enrolled, completed, viewed, rated or dropped
 //   times -- how often
 MATCH (l:Learner {id: $learner_id})-[r:ENROLLED|COMPLETED|VIEWED|RATED|DROPPED]->(c:Course {id: $course_id})
-RETURN type(r) AS type, count(r) AS times
+RETURN toLower(type(r)) AS type, count(r) AS times
 ORDER BY type

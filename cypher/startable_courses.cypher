@@ -25,7 +25,7 @@ WHERE NOT coalesce(c.hidden, false) AND ($language = '' OR c.language = $languag
 OPTIONAL MATCH (c)-[q:REQUIRES]->(p:Course)
 OPTIONAL MATCH (:Learner {id: $learner_id})-[d:COMPLETED|ENROLLED]->(p)
 WHERE type(d) = 'COMPLETED' OR enrolled_counts
-WITH c, q.any_of AS any_of, CASE WHEN q.any_of = '' THEN p.id ELSE '' END AS single,
+WITH c, q.any_of AS any_of, CASE WHEN q.any_of = '' THEN p.id ELSE '' END AS required_id,
   count(d) AS met, count(p.id) AS named
 WITH c, count(CASE WHEN named > 0 THEN 1 END) AS requirements,
   count(CASE WHEN named > 0 AND met = 0 THEN 1 END) AS missing

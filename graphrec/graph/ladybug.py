@@ -128,7 +128,6 @@ class LadybugStore(MappedStore):
 
     def clear(self) -> None:
         """Remove every node and relation; the schema stays."""
-
         # Deleting a million relations one by one takes a minute, dropping their table none.
         names = [rel.type for relations in RELATIONS.values() for rel in relations]
         names += [link.type for node in NODES.values() for link in node.links]
@@ -246,7 +245,9 @@ class _Session:
             return rows, rows.slice(0, 0)
         columns = [f"a.id AS {rel.source_column}", f"b.id AS {rel.target_column}"]
         columns += [f"r.{name} AS {name}" for name in (*rel.identity, *rel.properties)]
-        text = f"MATCH (a:{rel.source})-[r:{rel.type}]->(b:{rel.target}) RETURN {', '.join(columns)}"
+        text = (
+            f"MATCH (a:{rel.source})-[r:{rel.type}]->(b:{rel.target}) RETURN {', '.join(columns)}"
+        )
         stored = self.fetch(text, {}, rows.schema)
         fresh, known = _split(rows, stored, [rel.source_column, rel.target_column, *rel.identity])
         return fresh, _split(known, stored, rows.column_names)[0]
@@ -269,9 +270,7 @@ class _Session:
                 raise statements.dangling(name, len(batch) - written)
 
 
-def _split(
-    rows: pa.Table, stored: pa.Table, columns: list[str]
-) -> tuple[pa.Table, pa.Table]:
+def _split(rows: pa.Table, stored: pa.Table, columns: list[str]) -> tuple[pa.Table, pa.Table]:
     """Rows whose ``columns`` are not among ``stored``, and those whose are."""
     known = pc.is_in(joined(rows, columns), value_set=joined(stored, columns))
     return rows.filter(pc.invert(known)), rows.filter(known)

@@ -55,7 +55,9 @@ class Parameter:
         try:
             default = parameter.convert(json.loads(found[3]), query="")
         except (ValueError, ParameterError) as error:
-            raise QueryError(f"The default of '{found[1]}' is wrong: {error}", where=where) from None
+            raise QueryError(
+                f"The default of '{found[1]}' is wrong: {error}", where=where
+            ) from None
         return cls(found[1], found[2], default, meaning.strip())
 
     def describe(self) -> dict[str, Any]:

@@ -245,9 +245,7 @@ class _Header:
         for number, line in enumerate(text.splitlines(), first_line):
             for name in _USED.findall(line.partition("//")[0]):
                 if name not in declared | filled:
-                    raise QueryError(
-                        f"${name} is not declared.", where=f"{self.path}:{number}"
-                    )
+                    raise QueryError(f"${name} is not declared.", where=f"{self.path}:{number}")
         unused = declared - set(_USED.findall(text))
         if unused and "computed by" not in self.single:
             raise QueryError(f"${sorted(unused)[0]} is declared, not used.", where=f"{self.path}:1")

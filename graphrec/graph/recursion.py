@@ -96,7 +96,7 @@ def _bottlenecks(session: EngineSession, query: Query, values: Mapping[str, Any]
         graph = graphs.setdefault(row["kind"], nx.DiGraph())
         graph.add_edge(row["requires_id"], row["id"])
         names[row["kind"], row["requires_id"]] = row["requires_name"]
-    rows = [
+    rows: list[Row] = [
         {
             "kind": kind,
             "id": node,
