@@ -44,7 +44,7 @@ class SimulatorConfig(BaseModel):
         description="Share of enrolments chosen without regard to the goal: curiosity, a boss.",
     )
     order_noise: float = Field(
-        default=0.08,
+        default=0.06,
         ge=0,
         le=1,
         description="Share of enrolments for which prerequisites are ignored.",
@@ -69,7 +69,7 @@ class SimulatorConfig(BaseModel):
     )
     hours_per_week: float = Field(
         default=5.0,
-        gt=0,
+        ge=0.1,
         le=80,
         description="Median hours a week that a learner studies; learners differ by about 1.6.",
     )
@@ -95,7 +95,7 @@ class SimulatorConfig(BaseModel):
         description="Log-odds of dropping added where no prerequisite skill is held any more.",
     )
     quit_rate: float = Field(
-        default=0.05,
+        default=0.04,
         ge=0,
         le=1,
         description="Chance to leave the academy after a course; drops and reached goals add.",
@@ -119,7 +119,7 @@ class SimulatorConfig(BaseModel):
         description="Share of learners whose target role is on record; all have one.",
     )
     prior_knowledge_rate: float = Field(
-        default=0.2,
+        default=0.15,
         ge=0,
         le=1,
         description="Share of learners who hold a role already and skip its beginner courses.",
