@@ -64,7 +64,8 @@ def parse_at(value: object) -> object:
     if value.strip().isdecimal():
         return int(value)
     try:
-        return int(pd.to_datetime(value, format="ISO8601", utc=True).as_unit("ms").value)
+        instant = pd.to_datetime(value, format="ISO8601", utc=True).as_unit("ms")
+        return int(instant.asm8.astype("int64"))  # .value would be nanoseconds
     except (ValueError, OverflowError) as exc:
         raise ValueError("is not a time (epoch milliseconds or ISO 8601)") from exc
 

@@ -75,6 +75,8 @@ class MooccubexReader(Reader):
         yield from self._courses()
         if "kg.tsv" in self._files:
             yield from self._skills()
+        yield from self._learners()
+        if "kg.tsv" in self._files:
             yield from self._teaches()
         if "sequences.tsv" in self._files:
             for chunk in self._files["sequences.tsv"].chunks(self.log, _LEARNERS_A_CHUNK):
@@ -124,6 +126,17 @@ class MooccubexReader(Reader):
             yield SourceBatch("skills", pa.table({"skill_id": ids}), "kg.tsv", chunk.lines[new])
         for name, count in sorted((unused - Counter({"concept": unused["concept"]})).items()):
             self.log.note(f"kg.tsv: {count} links '{name}', not read")
+
+    def _learners(self) -> Iterator[SourceBatch]:
+        """All learners at once: a bulk write, where enrolments would create them one by one."""
+        if "sequences.tsv" not in self._files:
+            return
+        seen: set[str] = set()
+        for chunk in self._files["sequences.tsv"].chunks(silent_log()):
+            ids = chunk.columns.column("learner").to_pylist()
+            new = [row for row, learner in enumerate(ids) if not _was_seen(learner, seen)]
+            rows = pa.table({"learner_id": pa.array([ids[row] for row in new], pa.string())})
+            yield SourceBatch("learners", rows, "sequences.tsv", chunk.lines[new])
 
     def _teaches(self) -> Iterator[SourceBatch]:
         for chunk in self._files["kg.tsv"].chunks(silent_log()):

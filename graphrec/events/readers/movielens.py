@@ -141,7 +141,8 @@ def _genres(chunk: Chunk | None) -> pd.DataFrame:
         films["skill_id"] = [names[row].tolist() for row in flags]
     films = films.rename(columns={"movie_id": "course_id"})[["course_id", "skill_id", "line"]]
     exploded = films.explode("skill_id").dropna(subset=["skill_id"])
-    return exploded.loc[exploded["skill_id"] != ""]
+    is_named = (exploded["skill_id"] != "").to_numpy(dtype=bool)
+    return pd.DataFrame(exploded.loc[is_named])
 
 
 def _rated(chunk: Chunk) -> pa.Table:
