@@ -127,7 +127,7 @@ class BundleStore:
             BundleMissingError: There is no such alias or bundle.
         """
         bundle_id = self._aliases.get(ref) or ref
-        is_plain = not bundle_id.startswith(".") and Path(bundle_id).name == bundle_id
+        is_plain = bundle_id[:1] not in {"", "."} and Path(bundle_id).name == bundle_id
         if is_plain and (self.root / bundle_id).is_dir():
             return bundle_id
         if bundle_id != ref:
