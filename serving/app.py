@@ -20,8 +20,16 @@ from serving.logs import get_logger
 from serving.metrics import Metrics
 from serving.middleware import Guard, Observe
 from serving.refresher import Refresher
-from serving.routers import admin, catalogue, events, health, learners, paths, queries
-from serving.routers import recommendations
+from serving.routers import (
+    admin,
+    catalogue,
+    events,
+    health,
+    learners,
+    paths,
+    queries,
+    recommendations,
+)
 from serving.settings import ServiceSettings
 from serving.workers import Workers
 
@@ -63,6 +71,7 @@ def create_app(
         settings=settings,
         recommender=recommender,
         workers=Workers(settings.num_threads, settings.max_waiting),
+        writer=Workers(1, settings.max_waiting),
         metrics=metrics,
         gatekeeper=Gatekeeper(keys if settings.needs_keys else None),
     )
@@ -79,6 +88,7 @@ def create_app(
     add_error_handlers(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Observe, settings=settings, metrics=metrics, log=log)
+    app.include_router(recommendations.direct)  # first: it is matched most
     for module in _ROUTERS:
         app.include_router(module.router)
     app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
@@ -99,6 +109,7 @@ def _lifespan(service: Service, log: Any) -> Any:
             yield
         finally:
             refresher.stop()
+            service.writer.close()
             service.workers.close()
 
     return lifespan

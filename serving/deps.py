@@ -23,6 +23,7 @@ class Service:
     settings: ServiceSettings
     recommender: Recommender
     workers: Workers
+    writer: Workers  # one thread: batches of events are judged and written one after the other
     metrics: Metrics
     gatekeeper: Gatekeeper
 

@@ -22,7 +22,7 @@ def get_logger() -> Any:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value)),
         ],
-    )
+    ).bind()
 
 
 def frames_of(error: BaseException) -> list[str]:

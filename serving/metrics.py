@@ -69,12 +69,15 @@ class Metrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge(
             "graphrec_http_requests_in_flight", "Requests being answered.", registry=registry
         )
         self.events = Counter(
             "graphrec_events", "Events taken in, by outcome.", ["outcome"], registry=registry
         )
+        for outcome in ("accepted", "duplicate", "quarantined"):
+            self.events.labels(outcome)  # shown as 0 before the first one
         self.recommendations = Counter(
             "graphrec_recommendations",
             "Recommendations given, by what they rest on.",
@@ -87,8 +90,13 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (method, route, status)
+        kept = self._kept.get(key)
+        if kept is None:  # templates and statuses are few
+            kept = self._requests.labels(method, route, str(status)), self._seconds.labels(route)
+            self._kept[key] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""

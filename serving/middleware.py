@@ -32,6 +32,7 @@ from serving.metrics import Metrics
 from serving.settings import ServiceSettings, is_loopback
 
 _SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_PORT = re.compile(r":\d+$")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECURITY_HEADERS = [
@@ -111,6 +112,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, settings: ServiceSettings) -> None:
         self._app = app
         self._settings = settings
+        self._answers_any_host = not settings.is_loopback and not settings.allowed_hosts
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,10 +176,10 @@ class Guard:
 
     def _answers_host(self, header: str) -> bool:
         """Whether a Host header names this service (a page elsewhere may rebind its DNS name)."""
-        if not self._settings.is_loopback and not self._settings.allowed_hosts:
+        if self._answers_any_host or not header:
             return True
-        host = header.rpartition(":")[0] if re.search(r":\d+$", header) else header
-        return not host or is_loopback(host) or host.lower() in self._settings.allowed_hosts
+        host = header.rpartition(":")[0] if _PORT.search(header) else header
+        return is_loopback(host) or host.lower() in self._settings.allowed_hosts
 
 
 class _BoundedBody:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.events.schema import EventOutcome
+from graphrec.graph.snapshot import Snapshot
 from graphrec.recommend.schemas import K_DEFAULT, K_MAX, CourseFilters, RecommendRequest
 
 
@@ -196,6 +197,27 @@ class QueryAnswer(BaseModel):
     num_rows: int
     truncated: bool = Field(description="Whether rows were cut off; ask for fewer.")
     rows: list[dict[str, Any]]
+
+
+class SnapshotAnswer(BaseModel):
+    """A snapshot that was written."""
+
+    id: str = Field(description="When it was taken, and the beginning of its hash.")
+    directory: str = Field(description="For `graphrec train --snapshot DIRECTORY`.")
+    hash: str = Field(description="SHA-256 of its tables: the same graph, the same hash.")
+    created_at: str = Field(description="ISO 8601, UTC.")
+    rows: dict[str, int] = Field(description="Rows of each table.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> SnapshotAnswer:
+        """What REST says of a snapshot."""
+        return cls(
+            id=snapshot.id,
+            directory=str(snapshot.directory),
+            hash=snapshot.hash,
+            created_at=snapshot.created_at,
+            rows=dict(snapshot.rows),
+        )
 
 
 class Readiness(BaseModel):

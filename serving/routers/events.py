@@ -27,7 +27,7 @@ async def ingest_events(service: ServiceDep, body: EventBatch) -> Response:
     recommendation reflects them. Where no answer came, send the batch again: an `event_id`
     counts once.
     """
-    outcomes = await service.workers.run(service.recommender.ingest, body.events)
+    outcomes = await service.writer.run(service.recommender.ingest, body.events)
     num = Counter(outcome.status for outcome in outcomes)
     for status, count in num.items():
         service.metrics.events.labels(status).inc(count)

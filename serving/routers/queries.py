@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
@@ -46,7 +48,9 @@ async def list_queries(service: ServiceDep) -> list[QueryDescription]:
     openapi_extra=_PARAMETERS,
 )
 async def run_query(
-    request: Request, service: ServiceDep, name: str = Path(examples=["orphan_courses"])
+    request: Request,
+    service: ServiceDep,
+    name: Annotated[str, Path(description="As listed.", examples=["orphan_courses"])],
 ) -> Response:
     """Its rows, at most so many as the service allows; `truncated` says where some are missing."""
     given = _parameters(service, name, request)

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from graphrec.recommend.schemas import RecommendRequest, RecommendResponse
 from serving.access import RequireScope
 from serving.deps import ERRORS, LearnerId, Service, ServiceDep, json_response
+from serving.direct_route import DirectRoute
 from serving.query_params import describe_query, parse_query
 from serving.schemas import RecommendQuery
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["recommendations"],
-    responses=ERRORS,
-    dependencies=[Depends(RequireScope("integrator"))],
+_require_integrator = RequireScope("integrator")
+router = APIRouter(prefix="/v1", tags=["recommendations"], responses=ERRORS)
+direct = APIRouter(
+    prefix="/v1", tags=["recommendations"], responses=ERRORS, route_class=DirectRoute
 )
 
 _SESSION = {
@@ -34,7 +34,7 @@ _SESSION = {
 }
 
 
-@router.get(
+@direct.get(
     "/learners/{learner_id:id}/recommendations",
     response_model=RecommendResponse,
     summary="What a learner should take next",
@@ -48,6 +48,7 @@ async def recommend_for_learner(learner_id: LearnerId, request: Request) -> Resp
     graph confirms. An unknown learner is no error: the answer rests on the target and on
     popularity and says `is_cold`.
     """
+    await _require_integrator(request)
     service: Service = request.app.state.service
     query = parse_query(request, RecommendQuery)
     return await answer_recommendation(service, query.to_request(learner_id))
@@ -57,6 +58,7 @@ async def recommend_for_learner(learner_id: LearnerId, request: Request) -> Resp
     "/recommendations",
     response_model=RecommendResponse,
     summary="What to take next, for a session",
+    dependencies=[Depends(_require_integrator)],
 )
 async def recommend_for_session(
     service: ServiceDep, body: Annotated[RecommendRequest, Body(openapi_examples=_SESSION)]

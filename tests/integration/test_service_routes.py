@@ -268,9 +268,10 @@ def test_without_a_bundle_ready_says_why_and_popularity_answers(client: httpx.Cl
 
 def test_a_snapshot_is_written(client: httpx.Client, settings: Settings) -> None:
     answer = _ok(client.post("/v1/admin/snapshots"), 201)
-    folder = Path(answer["path"])
+    folder = Path(answer["directory"])
     assert folder.is_relative_to(settings.snapshots_dir)
-    assert any(folder.rglob("*.parquet"))
+    assert (folder / "courses.parquet").is_file()
+    assert answer["rows"]["courses"] == 22
 
 
 def test_metrics_count_events_and_sources(client: httpx.Client) -> None:
