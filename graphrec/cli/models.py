@@ -65,7 +65,7 @@ def show(
     table = Table(show_header=False, title=bundle.id)
     fields = {key: value for key, value in bundle.manifest.items() if key not in {"id", "files"}}
     for key, value in _flatten(fields):
-        table.add_row(key, _moment(value) if key == "created_at" else escape(_shown(value)))
+        table.add_row(escape(key), _moment(value) if key == "created_at" else escape(_shown(value)))
     for name, entry in bundle.manifest["files"].items():
         table.add_row(name, f"{_size(entry['bytes'])}, sha256 {entry['sha256'][:12]}…")
     console.print(table)
