@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
 
+from graphrec.bundle import BundleStore
+from graphrec.features.dataset import dataset_from_tables
 from graphrec.graph.store import GraphStore, open_store
+from graphrec.models.blend import Blend
+from graphrec.models.itemknn import ItemKNNModel
+from graphrec.models.popularity import PopularityModel
+from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
+from graphrec.recommend.pipeline import Pipeline
 from graphrec.schema import TABLES
 from graphrec.settings import Settings
 
@@ -142,3 +150,18 @@ class ServeProcess:
 def graphrec_command() -> list[str]:
     """The command line of this checkout, whatever is on the path."""
     return [sys.executable, "-m", "graphrec.cli.main"]
+
+
+def publish_bundle(settings: Settings, store: GraphStore, *, weight: float = 1.0) -> str:
+    """Train popularity and ItemKNN on the graph and make them champion, as training does."""
+    tables = store.export_snapshot(list(TABLES))
+    dataset = dataset_from_tables(tables)
+    models = {"popularity": PopularityModel().fit(dataset), "itemknn": ItemKNNModel().fit(dataset)}
+    blend = Blend(tuple(models), np.array([[0.1, weight], [0.0, 0.0]]))
+    trained = TrainedPipeline(Pipeline(models, blend=blend), dataset.items, has_commitments=True)
+    bundles = BundleStore(settings.bundles_dir)
+    info = {"snapshot_hash": "0" * 64, "config": {"weight": weight}, "seed": 0}
+    info |= {"code_version": "test", "metrics": {}, "models": list(models)}
+    bundle = bundles.publish(lambda writer: write_pipeline(writer, trained), info=info)
+    bundles.set_alias("champion", bundle.id)
+    return bundle.id
