@@ -138,7 +138,9 @@ def write_parquet(
         OSError: The folder cannot be written.
     """
     batches = iter_batches(catalogue, config)
-    first = next(batches)  # refuses a bad catalogue before anything is written
+    batch: SimulatedBatch | None = next(
+        batches
+    )  # refuses a bad catalogue before anything is written
     directory.mkdir(parents=True, exist_ok=True)
     for name, table in catalogue.items():
         _write_whole(directory / f"{name}.parquet", table)
@@ -148,7 +150,6 @@ def write_parquet(
         pq.ParquetWriter(partial["interactions"], TABLES["interactions"].schema) as interactions,
     ):
         done = rows = 0
-        batch: SimulatedBatch | None = first
         while batch is not None:
             learners.write_table(batch.learners)
             interactions.write_table(batch.interactions)

@@ -27,6 +27,8 @@ OPTIONAL_NEED: Final = 0.6
 """Worth of a skill that a role only wishes for, against one it insists on."""
 INHERITED: Final = 0.85
 """Worth of a prerequisite against the course it leads to."""
+ROLE_EXPONENT: Final = -0.3
+"""Zipf exponent of how often roles are aimed at: some are fashionable, none is rare."""
 RETIRED_AFTER: Final = 0.3
 """Share of the window in which courses that are hidden today could still be taken."""
 
@@ -137,12 +139,12 @@ def draw_appeal(
 ) -> tuple[Floats, Floats, Floats]:
     """Float [C] log popularity, [C] quality, and [R + 1] cumulative odds of target roles."""
     num_courses = len(difficulty)
-    luck = rng.gumbel(size=num_courses) - 0.7 * difficulty  # easier courses find more takers
+    luck = rng.gumbel(size=num_courses) - 0.4 * difficulty  # easier courses find more takers
     rank = np.empty(num_courses)
     rank[np.argsort(-luck, kind="stable")] = np.arange(1, num_courses + 1)
     appeal: Floats = -config.popularity_exponent * np.log(rank)
     quality = rng.standard_normal(num_courses)
-    odds = np.arange(1.0, num_roles + 1.0) ** -0.5
+    odds = np.arange(1.0, num_roles + 1.0) ** ROLE_EXPONENT
     odds = np.append(rng.permutation(odds), 0.0) if num_roles else np.ones(1)
     return appeal, quality, np.cumsum(odds / odds.sum())
 

@@ -50,7 +50,7 @@ class SimulatorConfig(BaseModel):
         description="Share of enrolments for which prerequisites are ignored.",
     )
     goal_strength: float = Field(
-        default=7.0,
+        default=8.0,
         ge=0,
         le=50,
         description="Weight of what the target role still needs; 0: goals do not matter.",
@@ -62,7 +62,7 @@ class SimulatorConfig(BaseModel):
         description="Standard deviation of a learner's liking for each provider.",
     )
     popularity_exponent: float = Field(
-        default=0.8,
+        default=0.7,
         ge=0,
         le=3,
         description="Zipf exponent of the courses' own appeal; 0: all alike, 1: few hits.",

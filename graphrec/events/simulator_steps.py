@@ -34,7 +34,7 @@ def step(
     begins = life.cohort.now[rows]
     enrols = begins + HOUR_MS + pause.astype(np.int64)
     utility, drive = _utility(life, steps, enrols)
-    open_now = _open(life, rows, enrols)
+    open_now = _open(life, rows, (begins, enrols))
     ready = readiness(life.world, life.cohort, rows)
     heedless = steps.draws[:, Draw.IGNORES_ORDER] < life.config.order_noise
     # Some look only at what they like, whatever they wanted to become.
@@ -76,10 +76,11 @@ def _utility(
     return utility + 2.0 * new, (goal + SIDE_INTEREST * side) * new
 
 
-def _open(life: Life, rows: Ints, at: Ints) -> Bools:
-    """Bool [A, C]: published, not retired, not completed or known."""
-    moment = at[:, None]
-    offered = (life.world.opens_at <= moment) & (moment < life.world.closes_at)
+def _open(life: Life, rows: Ints, pause: tuple[Ints, Ints]) -> Bools:
+    """Bool [A, C]: published and not retired during the pause, not completed or known."""
+    begins, ends = pause
+    offered = life.world.opens_at <= begins[:, None]  # what is viewed must be there to be seen
+    offered &= ends[:, None] < life.world.closes_at
     offered &= ~life.cohort.done[rows, :-1]
     return offered
 
