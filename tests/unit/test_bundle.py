@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -336,7 +335,7 @@ def test_many_publish_at_once(store: BundleStore) -> None:
 
 
 def test_readers_never_see_half_an_alias_and_no_move_is_forgotten(store: BundleStore) -> None:
-    ids = [store.publish(write_number(n), info={}).id for n in range(4)]
+    ids = [store.publish(write_number(n), info={}).id for n in range(24)]
     store.set_alias("champion", ids[0])
     done, seen, faults = threading.Event(), set(), []
 
@@ -351,7 +350,7 @@ def test_readers_never_see_half_an_alias_and_no_move_is_forgotten(store: BundleS
     for reader in readers:
         reader.start()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: store.set_alias("champion", ids[n % 4]), range(40)))
+        list(pool.map(lambda one: store.set_alias("champion", one), ids[1:]))
     done.set()
     for reader in readers:
         reader.join()
@@ -359,8 +358,7 @@ def test_readers_never_see_half_an_alias_and_no_move_is_forgotten(store: BundleS
     assert seen <= set(ids)
     state = json.loads((store.root / "champion.alias").read_text())
     moves = [entry["bundle"] for entry in state["history"]] + [state["bundle"]]
-    assert set(moves) == set(ids)
-    assert all(a != b for a, b in pairwise(moves))
+    assert sorted(moves) == sorted(ids)
     assert sorted(p.name for p in store.root.glob(".tmp-*")) == []
 
 
