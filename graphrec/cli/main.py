@@ -19,7 +19,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("graphrec.cli.demo", "demo", "Load, train and ask the demonstration academy."),
     "import": ("graphrec.cli.import_", "import_command", "Load a data set into the graph."),
     "export": ("graphrec.cli.export", "export_command", "Write the graph as native tables."),
-    "evaluate": ("graphrec.cli.evaluate", "evaluate", "Measure the models on held-out data."),
+    "evaluate": ("graphrec.cli.evaluate", "evaluate_command", "Measure models on held-out data."),
     "recommend": ("graphrec.cli.recommend", "recommend", "Courses for one learner, or for many."),
     "path": ("graphrec.cli.path", "path", "The way to a course, skills or a role."),
     "query": ("graphrec.cli.query", "query", "Run a named query on the graph."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
+
+from graphrec.dataset import Histories
 
 
 def target_ranks(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -19,7 +20,7 @@ def target_ranks(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     own = scores[np.arange(len(targets)), targets]
     # Ties against the target: a model that scores all alike must not look perfect.
     ranks = (scores >= own[:, None]).sum(axis=1) - 1
-    return np.where(np.isfinite(own), ranks, scores.shape[1]).astype(np.int64)
+    return np.asarray(np.where(np.isfinite(own), ranks, scores.shape[1]), np.int64)
 
 
 def from_ranks(ranks: np.ndarray, cutoffs: tuple[int, ...] = (10, 20)) -> dict[str, float]:
@@ -34,24 +35,25 @@ def from_ranks(ranks: np.ndarray, cutoffs: tuple[int, ...] = (10, 20)) -> dict[s
 
 
 def from_top(
-    top: np.ndarray, relevant: sp.csr_array, cutoffs: tuple[int, ...] = (10, 20)
+    top: np.ndarray, relevant: Histories, num_items: int, cutoffs: tuple[int, ...] = (10, 20)
 ) -> dict[str, float]:
     """Recall and NDCG with several right items a learner (LightGCN's definitions).
 
     Args:
         top: int [n, K], best first, K >= the largest cutoff.
-        relevant: bool [n, num_items], the test items; every row has one.
+        relevant: Test items of the same n learners; each has one.
+        num_items: Size of the catalogue.
         cutoffs: Where to cut.
     """
-    rows = np.arange(len(top))[:, None]
-    hits = np.asarray(relevant[rows, top].todense() > 0).reshape(top.shape)
-    num_relevant = np.asarray(relevant.sum(axis=1)).ravel()
+    rows = np.arange(len(top), dtype=np.int64)[:, None]
+    hits = np.isin(rows * num_items + top, relevant.owners() * num_items + relevant.items)
     discounts = 1.0 / np.log2(np.arange(top.shape[1]) + 2.0)
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
     result: dict[str, float] = {}
     for k in cutoffs:
         found = hits[:, :k]
         dcg = (found * discounts[:k]).sum(axis=1)
-        result[f"recall@{k}"] = float((found.sum(axis=1) / num_relevant).mean())
-        result[f"ndcg@{k}"] = float((dcg / ideal[np.minimum(num_relevant, k).astype(int)]).mean())
+        best = ideal[np.minimum(relevant.lengths, k)]
+        result[f"recall@{k}"] = float((found.sum(axis=1) / relevant.lengths).mean())
+        result[f"ndcg@{k}"] = float((dcg / best).mean())
     return result

@@ -29,7 +29,9 @@ class HeldOut:
         return self.train.take(self.rows)
 
 
-def hold_out_last(histories: Histories, *, min_length: int, seed: int) -> HeldOut:
+def hold_out_last(
+    histories: Histories, *, min_length: int, seed: int, max_learners: int | None = None
+) -> HeldOut:
     """Hold out one item of each learner with at least ``min_length`` items.
 
     The last one; where a learner's order means nothing, a random one.
@@ -37,12 +39,16 @@ def hold_out_last(histories: Histories, *, min_length: int, seed: int) -> HeldOu
     Args:
         histories: All that is known.
         min_length: Shorter histories stay whole.
-        seed: Of the random choice.
+        seed: Of the random choices.
+        max_learners: Hold out of no more than so many, chosen at random; None: all.
     """
+    generator = np.random.default_rng(seed)
     lengths = histories.lengths
     rows = np.flatnonzero(lengths >= max(min_length, 1))
-    offsets = lengths[rows] - 1
-    random = np.random.default_rng(seed).integers(0, np.maximum(lengths, 1))[rows]
+    random = generator.integers(0, np.maximum(lengths, 1))
+    if max_learners is not None and len(rows) > max_learners:
+        rows = np.sort(generator.choice(rows, max_learners, replace=False))
+    offsets, random = lengths[rows] - 1, random[rows]
     offsets = np.where(histories.ordered[rows], offsets, random)
     held = histories.indptr[rows] + offsets
     kept = np.ones(len(histories.items), bool)

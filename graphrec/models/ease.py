@@ -29,7 +29,7 @@ class EASEConfig(BaseModel):
         default=1_000, ge=1, description="Largest weights kept a row; bounds bundle and memory."
     )
     max_items: int = Field(
-        default=50_000, ge=1, description="Above this the dense inverse does not fit 24 GiB."
+        default=25_000, ge=1, description="Above this the dense inverse does not fit in 16 GiB."
     )
 
 

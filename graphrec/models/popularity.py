@@ -27,7 +27,7 @@ class PopularityModel(Model):
 
     def score(self, histories: Histories) -> np.ndarray:
         """The counts, repeated for each history: float32 [n, num_items]."""
-        return np.broadcast_to(self.counts, (len(histories), len(self.counts)))
+        return np.tile(self.counts, (len(histories), 1))
 
     def state(self) -> dict[str, np.ndarray]:
         """``counts`` float32 [num_items]."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphrec.dataset import Histories
+from graphrec.features.signals import ROLE, LearnerSignals, RoleScores
 from graphrec.ids import IdMap
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.explain import Explainer
 from graphrec.recommend.filters import Eligibility
-from graphrec.recommend.learners import Learner, dense_views, histories_of
+from graphrec.recommend.learners import Learner, histories_of
 from graphrec.recommend.model_io import TrainedPipeline
 from graphrec.recommend.pipeline import Vectors, top_positions
-from graphrec.recommend.roles import ROLE, VIEWED, RoleScores
 from graphrec.recommend.schemas import Source
 
 _ROLE_OVER_POPULARITY = 2.0
@@ -77,7 +77,8 @@ class Engine:
         self.items = IdMap([*known, *(c for c in catalogue.courses if c not in seen)])
         self.num_trained = len(known)
         self.eligibility = Eligibility(catalogue, self.items)
-        self.roles = RoleScores(catalogue, self.items)
+        self.roles = _role_scores(catalogue, self.items)
+        self.trained_roles = _role_scores(catalogue, IdMap(known))
         self.explainer = Explainer(catalogue, trained)
         self.num_learners = np.array([popularity.get(c, 0) for c in self.items], np.int64)
         logs = np.log1p(self.num_learners)
@@ -124,13 +125,12 @@ class Engine:
             return self._cold(allowed, role_id, k)
         pipeline = self.trained.pipeline
         n = self.num_trained
-        views = dense_views(encoded.views, n)
-        signals = {ROLE: self.roles.of([role_id])[:, :n]}
+        signals = LearnerSignals(n, encoded.views, self.trained_roles, [role_id]).dense()
         ranking = pipeline.rank(
             encoded.history,
             k,
             allowed=allowed[:n],
-            signals=signals if views is None else signals | {VIEWED: views},
+            signals=signals,
             vectors=encoded.vectors,
         )
         found = int((ranking.items[0] >= 0).sum())
@@ -168,6 +168,12 @@ class Engine:
             shares,
             warm.source if len(warm.items) else cold.source,
         )
+
+
+def _role_scores(catalogue: Catalogue, items: IdMap) -> RoleScores:
+    needs = {role: frozenset(catalogue.role_needs(role)) for role in catalogue.roles}
+    taught_by = {skill: catalogue.courses_teaching(skill) for skill in catalogue.skills}
+    return RoleScores(needs, taught_by, items)
 
 
 def _followed_by(history: Histories, recent: np.ndarray) -> Histories:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -178,10 +177,3 @@ def histories_of(
     )
     views = None if viewed is None else build_histories(viewed, len(learners))
     return build_histories(taken, len(learners)), views
-
-
-def dense_views(views: Histories | None, num_items: int) -> np.ndarray | None:
-    """1 where a learner viewed an item, float32 [n, num_items]; None where nobody did."""
-    if views is None or len(views.items) == 0:
-        return None
-    return np.asarray(views.matrix(num_items).toarray(), np.float32)

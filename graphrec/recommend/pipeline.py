@@ -98,6 +98,7 @@ class Pipeline:
         exclude: Histories | None = None,
         signals: Signals | None = None,
         vectors: Vectors | None = None,
+        forced: np.ndarray | None = None,
     ) -> tuple[Candidates, np.ndarray]:
         """Retrieve and score candidates.
 
@@ -107,6 +108,7 @@ class Pipeline:
             exclude: Items never given, beside each learner's own history.
             signals: By part of ``self.signals``; an absent one is 0.
             vectors: ``encode(histories)``, where it is already known.
+            forced: int [n, m], exactly these items instead of what the parts retrieve.
 
         Returns:
             Candidates, and their scores by part: float32 [nnz, len(parts)].
@@ -124,6 +126,9 @@ class Pipeline:
         for name in self.signals:
             dense[name] = _signal(signals, name, barred.shape)
             self._scan(name, dense[name], barred, is_candidate)
+        if forced is not None:
+            is_candidate[:] = False
+            np.put_along_axis(is_candidate, forced, True, axis=1)
         is_candidate &= ~barred
         owners, items = np.nonzero(is_candidate)
         indptr = np.concatenate([[0], np.cumsum(is_candidate.sum(axis=1))]).astype(np.int64)

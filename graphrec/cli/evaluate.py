@@ -1,0 +1,150 @@
+"""``graphrec evaluate``: the metrics of every model, from the store or from a bare file."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+
+from graphrec.cli.common import (
+    JsonOption,
+    StoreOption,
+    console,
+    err_console,
+    open_graph,
+    print_json,
+    settings_for,
+)
+from graphrec.cli.progress import StepLog
+from graphrec.errors import ParameterError
+from graphrec.evaluate.files import Format, read_interactions
+from graphrec.evaluate.protocols import Evaluation, Protocol, Task, evaluate, split
+from graphrec.features.signals import NO_SIGNALS, with_signals
+from graphrec.models.fitting import Validation, fit_neural
+from graphrec.models.registry import MODEL_NAMES
+from graphrec.models.training import Outcome
+from graphrec.schema import TABLES
+
+_ROWS = (*MODEL_NAMES, "pipeline")
+_METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
+
+
+def evaluate_command(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A bare file (or the folder of a split).")
+    ] = None,
+    file_format: Annotated[Format | None, typer.Option("--format", help="Form of --data.")] = None,
+    protocol: Annotated[
+        Protocol, typer.Option("--protocol", help="What is held out and asked.")
+    ] = "loo-full",
+    output: Annotated[Path | None, typer.Option("--output", help="Write the JSON here.")] = None,
+    models: Annotated[
+        str, typer.Option("--models", help=f"Comma-separated: {', '.join(_ROWS)}.")
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="More than 1: train on Ray workers.")
+    ] = 1,
+    store: StoreOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Score every model on held-out interactions; the test is looked at once."""
+    log = StepLog()
+    names = _names(models)
+    task, described = _task(data, file_format, protocol, seed, store)
+    log(f"{described}: {len(task.train.learners):,} learners, {task.train.num_items:,} items")
+
+    def train_bare(name: str, train: Any, validation: Validation) -> Outcome:
+        return fit_neural(name, train, validation, progress=log.epoch)
+
+    fit = train_bare if workers == 1 else _on_ray(workers, log)
+    found = evaluate(task, protocol, fit_neural=fit, names=names, seed=seed, report=log)
+    result = _as_json(found, described, protocol, seed)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        err_console.print(f"written: {output}")
+    if json_output:
+        print_json(result)
+    else:
+        _print_table(found, described, protocol)
+
+
+def _names(models: str) -> tuple[str, ...]:
+    if not models:
+        return _ROWS
+    names = tuple(name.strip() for name in models.split(",") if name.strip())
+    for name in names:
+        if name not in _ROWS:
+            raise ParameterError(
+                f"there is no model '{name}'.", where="--models", remedy=f"One of {_ROWS}."
+            )
+    return names
+
+
+def _task(
+    data: Path | None, file_format: Format | None, protocol: str, seed: int, store: Path | None
+) -> tuple[Task, str]:
+    """The split, from a bare file or from the graph."""
+    if (data is None) != (file_format is None):
+        raise ParameterError("--data and --format go together.", where="--format")
+    if data is not None and file_format is not None:
+        found = read_interactions(data, file_format)
+        return split(found.dataset, found.test, protocol, seed, NO_SIGNALS), data.name
+    settings = settings_for(store)
+    with open_graph(settings) as graph:
+        tables = graph.export_snapshot(list(TABLES))
+    dataset, signals = with_signals(tables)
+    return split(dataset, None, protocol, seed, signals), str(settings.store_dir)
+
+
+def _on_ray(workers: int, log: StepLog) -> Any:
+    from importlib.metadata import entry_points
+
+    (entry,) = entry_points(group="graphrec.training", name="fit_on_ray")
+    return entry.load()(workers=workers, progress=log.epoch)
+
+
+def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str, Any]:
+    fitted = found.fitted
+    return {
+        "data": data,
+        "protocol": protocol,
+        "seed": seed,
+        "results": found.results,
+        "validation": fitted.validation,
+        "weights": found.weights,
+        "epochs": fitted.epochs,
+        "skipped": fitted.skipped,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def peak_memory_mb() -> int:
+    """Most resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
+
+
+def _print_table(found: Evaluation, data: str, protocol: str) -> None:
+    table = Table(title=f"{data}, {protocol}")
+    table.add_column("model")
+    for metric in (*_METRICS, "seconds"):
+        table.add_column(metric, justify="right")
+    for name, row in found.results.items():
+        table.add_row(name, *(f"{row[m]:.4f}" for m in _METRICS), f"{row['seconds']:.0f}")
+    console.print(table)
+    if found.weights:
+        told = ", ".join(f"{part} {weight:+.3f}" for part, weight in found.weights.items())
+        console.print(f"weights of the pipeline, chosen on validation: {told}", highlight=False)
+        for part in ("graph", "sequence"):
+            if part in found.weights and found.weights[part] <= 0:
+                console.print(f"[yellow]{part} earns no weight on this data.[/yellow]")
+    for name, reason in found.fitted.skipped.items():
+        console.print(f"{name}: left out, {reason}", highlight=False)
+    console.print(f"peak memory {peak_memory_mb():,} MiB", highlight=False)

@@ -1,0 +1,256 @@
+"""Stage 3, TRAIN: fit every model, choose on validation, and learn the blend over them.
+
+In come a training set and held-out items; out goes a pipeline. The same code composes the
+pipeline that ``evaluate`` scores and the one that ``train`` publishes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from graphrec.dataset import Dataset, Histories
+from graphrec.errors import TrainingError
+from graphrec.features.signals import NO_SIGNALS, LearnerSignals
+from graphrec.index.build import build_index
+from graphrec.models.base import EmbeddingModel, Model
+from graphrec.models.blend import Blend, Candidates
+from graphrec.models.content import ContentModel
+from graphrec.models.ease import EASEConfig, EASEModel
+from graphrec.models.itemitem import ItemItemModel
+from graphrec.models.ranking import ranking_metrics
+from graphrec.models.registry import MODEL_NAMES, NEURAL, model_class
+from graphrec.models.training import Outcome
+from graphrec.recommend.pipeline import POPULARITY, Pipeline
+
+MAX_TUNED = 5_000
+"""Validation learners on which a simple model's exponent is chosen."""
+
+MAX_BLENDED = 20_000
+"""Validation learners from whom the blend is learned; more moved no weight."""
+
+RECENCIES = (0.0, 0.5, 1.0, 1.5)
+"""Exponents of age tried for item-item models."""
+
+RIDGES = (0.25, 1.0, 4.0)
+"""Multiples of EASE's default ridge that are tried where the catalogue is small."""
+
+RIDGE_ITEMS = 6_000
+"""Up to so many items trying several ridges costs seconds."""
+
+FitNeural = Callable[[str, Dataset, tuple[Histories, np.ndarray]], Outcome]
+"""Trains a neural model by its name: in this process, or on Ray."""
+
+Report = Callable[[str], None]
+"""Told what is being done, one line each."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is asked on validation.
+
+    Attributes:
+        inputs: Histories of n learners.
+        targets: int [n], the item each took next.
+        signals: Of the same learners, by part.
+    """
+
+    inputs: Histories
+    targets: np.ndarray
+    signals: LearnerSignals = NO_SIGNALS
+
+    def sample(self, num: int, seed: int) -> Validation:
+        """At most ``num`` learners, chosen at random."""
+        if len(self.targets) <= num:
+            return self
+        rows = np.random.default_rng(seed).choice(len(self.targets), num, replace=False)
+        rows.sort()
+        return Validation(self.inputs.take(rows), self.targets[rows], self.signals.take(rows))
+
+
+@dataclass
+class Fitted:
+    """Models that were fitted, what they cost and what was left out.
+
+    Attributes:
+        models: By name, in the order of ``MODEL_NAMES``.
+        seconds: Wall seconds of each model's fit.
+        validation: Metrics of each model on validation.
+        epochs: Epochs of the neural models' best validation.
+        skipped: Name -> why the data does not allow the model.
+    """
+
+    models: dict[str, Model] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    validation: dict[str, dict[str, float]] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def fit_models(
+    train: Dataset,
+    validation: Validation,
+    *,
+    fit_neural: FitNeural,
+    names: Sequence[str] = MODEL_NAMES,
+    seed: int = 0,
+    report: Report = lambda line: None,
+) -> Fitted:
+    """Fit the models that the data allows.
+
+    Args:
+        train: What is learned from.
+        validation: What choices are made on.
+        fit_neural: Trains graph and sequence.
+        names: Models wanted.
+        seed: Of the validation sample.
+        report: Told of each step.
+    """
+    fitted = Fitted()
+    sample = validation.sample(MAX_TUNED, seed)
+    for name in (n for n in MODEL_NAMES if n in names):
+        reason = why_not(name, train)
+        if reason:
+            fitted.skipped[name] = reason
+            report(f"{name}: left out, {reason}")
+            continue
+        report(f"{name}: fitting")
+        start = time.perf_counter()
+        if name in NEURAL:
+            outcome = fit_neural(name, train, (validation.inputs, validation.targets))
+            model, fitted.epochs[name] = outcome.model, outcome.state.best_epoch
+        else:
+            model = _fit_simple(name, train, sample)
+        fitted.seconds[name] = time.perf_counter() - start
+        fitted.models[name] = model
+        metrics = ranking_metrics(model, sample.inputs, sample.targets)
+        fitted.validation[name] = {key: round(value, 4) for key, value in metrics.items()}
+        report(f"{name}: {fitted.seconds[name]:.0f} s, {describe(fitted.validation[name])}")
+    return fitted
+
+
+def why_not(name: str, train: Dataset) -> str:
+    """Why the data does not allow a model, or ""."""
+    histories = train.histories
+    if name == "content" and not ContentModel.applies_to(train):
+        return "the courses have neither texts nor skills"
+    if name == "ease" and np.count_nonzero(np.bincount(histories.items)) > EASEConfig().max_items:
+        return "more items than its dense inverse fits in memory"
+    if name in ("sequence", "sequence_rules"):
+        longer = histories.lengths[histories.ordered] >= 2
+        if not longer.any():
+            return "no learner has two interactions in a known order"
+    if name == "graph" and not (histories.lengths >= 2).any():
+        return "no learner has two interactions"
+    return ""
+
+
+def _fit_simple(name: str, train: Dataset, sample: Validation) -> Model:
+    """A simple model with the ridge that is best on validation, where one is to be chosen."""
+    if name != "ease" or train.num_items > RIDGE_ITEMS or not len(sample.targets):
+        return model_class(name)().fit(train)
+    degrees = np.bincount(train.histories.items)
+    default = 1.0 + float(degrees[degrees > 0].mean())
+    best: tuple[float, EASEModel] | None = None
+    for multiple in RIDGES:
+        model = EASEModel().fit(train, EASEConfig(regularisation=multiple * default))
+        metric = ranking_metrics(model, sample.inputs, sample.targets)["ndcg@10"]
+        if best is None or metric > best[0]:
+            best = metric, model
+    assert best is not None  # noqa: S101 - RIDGES is not empty
+    return best[1]
+
+
+def tune_recency(models: dict[str, Model], sample: Validation) -> dict[str, float]:
+    """Set each item-item model's exponent of age to the best on validation; returns them."""
+    chosen: dict[str, float] = {}
+    for name, model in models.items():
+        if not isinstance(model, ItemItemModel) or not len(sample.targets):
+            continue
+        results = []
+        for recency in RECENCIES:
+            model.recency = recency
+            metrics = ranking_metrics(model, sample.inputs, sample.targets)
+            results.append((metrics["ndcg@10"], -recency))
+        model.recency = chosen[name] = -max(results)[1]
+    return chosen
+
+
+def compose(
+    models: dict[str, Model],
+    validation: Validation,
+    *,
+    seed: int = 0,
+    with_indexes: bool = True,
+    report: Report = lambda line: None,
+) -> Pipeline:
+    """Put fitted models together and learn the blend over them on validation.
+
+    Args:
+        models: Popularity among them.
+        validation: What the blend is learned from.
+        seed: Of the validation sample.
+        with_indexes: Search embedding models by index, as serving does.
+        report: Told of each step.
+
+    Raises:
+        TrainingError: Popularity is missing.
+    """
+    if POPULARITY not in models:
+        raise TrainingError("the pipeline needs popularity among its models.")
+    tune_recency(models, validation.sample(MAX_TUNED, seed))
+    indexes = {
+        name: build_index(model.item_vectors())
+        for name, model in models.items()
+        if with_indexes and isinstance(model, EmbeddingModel)
+    }
+    pipeline = Pipeline(models, indexes=indexes, signals=validation.signals.parts)
+    sample = validation.sample(MAX_BLENDED, seed)
+    if len(sample.targets):
+        pipeline.blend = learn_blend(pipeline, sample)
+    weights = ", ".join(f"{part} {w:+.2f}" for part, w in pipeline.blend.describe().items())
+    report(f"blend: {weights}")
+    return pipeline
+
+
+def learn_blend(
+    pipeline: Pipeline,
+    sample: Validation,
+    *,
+    forced: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Blend:
+    """The blend over the candidates of a sample.
+
+    Args:
+        pipeline: Whose parts are blended.
+        sample: Learners with the item each took next.
+        forced: Row numbers -> candidates, int [n, m]; None: what the pipeline retrieves.
+    """
+    parts: list[tuple[Candidates, np.ndarray]] = []
+    for rows in batches(len(sample.targets), pipeline.num_items):
+        signals = sample.signals.take(rows).dense()
+        given = None if forced is None else forced(rows)
+        inputs = sample.inputs.take(rows)
+        parts.append(pipeline.candidates(inputs, signals=signals, forced=given))
+    sizes = np.concatenate([np.diff(candidates.indptr) for candidates, _ in parts])
+    joined = Candidates(
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        np.concatenate([candidates.items for candidates, _ in parts]),
+    )
+    scores = np.concatenate([scores for _, scores in parts])
+    return Blend.fit(pipeline.parts, scores, joined, sample.targets, sample.inputs.lengths)
+
+
+def batches(num_learners: int, num_items: int) -> list[np.ndarray]:
+    """Row numbers in batches whose dense scores stay below some 40 MB a model."""
+    size = int(np.clip(10_000_000 // max(num_items, 1), 16, 1024))
+    starts = range(0, num_learners, size)
+    return [np.arange(start, min(start + size, num_learners)) for start in starts]
+
+
+def describe(metrics: dict[str, float]) -> str:
+    """Metrics as one line."""
+    return ", ".join(f"{key} {value:.4f}" for key, value in metrics.items())
