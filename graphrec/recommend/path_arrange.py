@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import networkx as nx
-
 from graphrec.recommend.path_universe import Universe, bits
 
 MAX_TRIES: Final = 32
@@ -115,10 +113,12 @@ def _gain(cover: Cover, run: _Run, course: int) -> int:
 
 def _early(cover: Cover, run: _Run, course: int, held: int) -> int:
     """Of the items a course would add, those whose prerequisites are not all in ``held``."""
-    early = 0
-    for item in bits(_gain(cover, run, course)):
-        if cover.needs[item] & ~held:
-            early |= 1 << item
+    early, needs, gain = 0, cover.needs, _gain(cover, run, course)
+    while gain:
+        low = gain & -gain
+        gain ^= low
+        if needs[low.bit_length() - 1] & ~held:
+            early |= low
     return early
 
 
@@ -138,31 +138,31 @@ def _placed(cover: Cover, run: _Run, step: list[int], mutual: list[tuple[int, ..
     )
 
 
-def _mutual(cover: Cover, run: _Run, ready: list[int]) -> list[tuple[int, ...]]:
-    """The smallest sets of ready courses whose skills satisfy each other."""
-    together = list(ready)
-    while together:
+def _mutual(cover: Cover, run: _Run, ready: Sequence[int]) -> list[tuple[int, ...]]:
+    """Sets of ready courses, as small as can be, whose skills satisfy each other."""
+    found = []
+    rest = _satisfied(cover, run, ready)
+    while rest:
+        group = rest
+        for course in rest:
+            smaller = _satisfied(cover, run, [c for c in group if c != course])
+            group = smaller or group
+        found.append(tuple(group))
+        rest = _satisfied(cover, run, [course for course in rest if course not in group])
+    return found
+
+
+def _satisfied(cover: Cover, run: _Run, courses: Sequence[int]) -> list[int]:
+    """The largest set among ``courses`` that can be taken together without a skill too early."""
+    together = list(courses)
+    while True:
         held = run.got
         for course in together:
             held |= _gain(cover, run, course)
         kept = [course for course in together if not _early(cover, run, course, held)]
         if len(kept) == len(together):
-            break
+            return kept
         together = kept
-    graph: nx.DiGraph = nx.DiGraph()
-    graph.add_nodes_from(together)
-    for course in together:
-        gain = _gain(cover, run, course)
-        missing = 0
-        for item in bits(gain):
-            missing |= cover.needs[item] & ~run.got & ~gain
-        graph.add_edges_from(
-            (course, other) for other in together if missing & _gain(cover, run, other)
-        )
-    knots = [tuple(sorted(knot)) for knot in nx.strongly_connected_components(graph)]
-    return sorted(
-        k for k in knots if len(k) > 1 and all(n in k for c in k for n in graph.successors(c))
-    )
 
 
 def _way_out(

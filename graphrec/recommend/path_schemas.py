@@ -161,6 +161,14 @@ class PathResponse(BaseModel):
     warnings: list[str] = []
 
 
+_MESSAGES = {
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "extra_forbidden": "there is no such field",
+    "missing": "the field is missing",
+}
+
+
 def parse_request(document: Any) -> PathRequest:
     """A request from decoded JSON.
 
@@ -173,4 +181,5 @@ def parse_request(document: Any) -> PathRequest:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "request"
-        raise ParameterError(first["msg"] + ".", where=where) from exc
+        message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise ParameterError(f"{message[0].upper()}{message[1:]}.", where=where) from exc

@@ -127,6 +127,7 @@ class _Search:
         self.cover, self.fixed, self.effort = cover, fixed, effort
         self.best: int | None = None
         self.best_cost = 0
+        self.best_shared = 0
         self.lost = 0
         self._useful = _undominated(cover)
         self._options: dict[int, tuple[int, ...]] = {}
@@ -145,9 +146,12 @@ class _Search:
             self.lost = self.lost or found.lost
             return found.lost
         chosen = prune(self.cover, chosen, self.fixed)
+        pruned = arrange(self.cover, chosen)
+        shared = sum(map(len, pruned.mutual)) if isinstance(pruned, Arrangement) else 0
+        self.effort -= 100 * shared
         cost = self.cover.universe.weigh(chosen)
-        if self.best is None or cost < self.best_cost:
-            self.best, self.best_cost = chosen, cost
+        if self.best is None or (cost, shared) < (self.best_cost, self.best_shared):
+            self.best, self.best_cost, self.best_shared = chosen, cost, shared
         return 0
 
     def explore(self, partial: _Partial, forbidden: int, depth: int = 0) -> None:
@@ -172,7 +176,10 @@ class _Search:
             forbidden |= 1 << course
 
     def _is_beaten(self, cost: int) -> bool:
-        return self.best is not None and cost >= self.best_cost
+        """Whether nothing of this cost betters the best; equals do if they share no step."""
+        if self.best is None:
+            return False
+        return cost > self.best_cost or (cost == self.best_cost and not self.best_shared)
 
     def _listed(self, mask: int, forbidden: int) -> Sequence[int]:
         """A bit mask of options as indices, less the forbidden ones."""

@@ -89,8 +89,8 @@ def solve(
             return Solution(rules, unreachable=(blocked,))
     attained = Attainment(rules, universe, goals)
     fixed = 0 if course_id is None else 1 << universe.index[course_id]
-    courses = _reach(attained, fixed)
-    solution = Solution(rules, tuple(attained.goals), attained.cover(attained.goals), courses)
+    cover, courses = _reach(attained, fixed)
+    solution = Solution(rules, tuple(attained.goals), cover, courses)
     missed = tuple(attained.unreachable)
     if budget is not None and not budget.holds(hours_of(rules, universe, courses)):
         if course_id is not None:
@@ -111,13 +111,13 @@ def hours_of(rules: Rules, universe: Universe, courses: int) -> float:
     return sum(rules.hours(universe.ids[course]) for course in bits(courses))
 
 
-def _reach(attained: Attainment, fixed: int) -> int:
+def _reach(attained: Attainment, fixed: int) -> tuple[Cover, int]:
     """Courses for all goals that can be reached together with the order REQUIRES asks."""
     while True:
         cover = attained.cover(attained.goals)
         found = select(cover, fixed)
         if not isinstance(found, DeadEnd):
-            return found.courses
+            return cover, found.courses
         lost = {}
         for item in bits(found.lost or cover.everything):
             skill = cover.skills[item]
