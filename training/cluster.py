@@ -85,7 +85,7 @@ def _connect(ray: Any, num_workers: int, ray_address: str | None) -> None:
         raise TrainingError(
             f"Ray could not be reached or started: {error}",
             where=ray_address or "local Ray",
-            remedy="Check --ray-address and RAY_AUTH_TOKEN_PATH; without both, Ray is started here.",
+            remedy="Check --ray-address and RAY_AUTH_TOKEN_PATH; with neither, Ray starts here.",
         ) from error
 
 

@@ -85,7 +85,13 @@ def train_on_ray(
 
 
 def _fit(task: dict[str, Any], num_workers: int, storage: Path, key: str) -> Any:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import (
+        CheckpointConfig,
+        FailureConfig,
+        RunConfig,
+        ScalingConfig,
+        TrainingFailedError,
+    )
     from ray.train.torch import TorchConfig, TorchTrainer
 
     logging.getLogger("ray.train").setLevel(logging.ERROR)
@@ -107,7 +113,7 @@ def _fit(task: dict[str, Any], num_workers: int, storage: Path, key: str) -> Any
         return trainer.fit()
     except SystemExit as error:  # Ray's answer to Ctrl-C, once its workers have ended
         raise KeyboardInterrupt from error
-    except RuntimeError as error:
+    except TrainingFailedError as error:
         raise TrainingError(
             f"Training of '{task['name']}' failed: {error}",
             where=str(storage / key),

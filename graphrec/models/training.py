@@ -80,7 +80,7 @@ def save_checkpoint(
     """Write one rank's state into ``directory``, each file replaced by rename."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, arrays in (("run", run.arrays()), ("best", dict(best))):
-        contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        contiguous = {key: np.asarray(value, order="C") for key, value in arrays.items()}
         target = directory / f"{name}.safetensors"
         save_file(contiguous, target.with_suffix(".tmp"))
         target.with_suffix(".tmp").replace(target)

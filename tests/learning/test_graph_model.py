@@ -17,6 +17,7 @@ from graphrec.models.graph_net import GraphNet, initial_vectors
 from graphrec.models.graph_operators import Operator, geometric, hetero_data, learner_adjacency
 from graphrec.models.graph_run import GraphRun
 from graphrec.models.ranking import ranking_metrics
+from graphrec.models.training import TrainingState, load_checkpoint, save_checkpoint
 
 torch = pytest.importorskip("torch")
 
@@ -155,18 +156,21 @@ def test_target_is_left_out_of_its_history() -> None:
         assert [sorted(bag) for bag in bags] == [sorted(c) for c in contexts]
 
 
-def test_same_seed_same_bits_and_resume_goes_on_as_if_never_stopped() -> None:
+def test_same_seed_same_bits_and_resume_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     data, validation = hold_out_newest(walks())
 
-    def train(epochs: int, resume: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    def train(epochs: int, *, is_resumed: bool = False) -> dict[str, np.ndarray]:
         run = GraphRun(data, validation, QUICK)
-        if resume is not None:
-            run.load_arrays(resume)
+        if is_resumed:
+            load_checkpoint(tmp_path, run)
         for _ in range(epochs):
             run.train_epoch()
+        save_checkpoint(tmp_path, run, {}, TrainingState())
         return run.arrays()
 
-    whole, again, halves = train(4), train(4), train(2, train(2))
+    whole, again = train(4), train(4)
+    train(2)
+    halves = train(2, is_resumed=True)
     for key, value in whole.items():
         assert value.tobytes() == again[key].tobytes(), key
         assert value.tobytes() == halves[key].tobytes(), key
