@@ -91,7 +91,8 @@ class LadybugStore(MappedStore):
             done = found[0]["v"] if found else 0
             for version, texts in migrations(self.engine):
                 if version > done:
-                    self._migrate(session, version, texts)
+                    with session.transaction("BEGIN TRANSACTION"):
+                        self._migrate(session, version, texts)
 
     @staticmethod
     def _migrate(session: _Session, version: int, texts: list[str]) -> None:

@@ -87,13 +87,16 @@ class Parameter:
             ParameterError: They do not.
         """
         try:
-            return _CONVERT[self.type](raw)
+            value = _CONVERT[self.type](raw)
         except (ValueError, TypeError, OverflowError):
             raise ParameterError(
                 f"'{raw}' is not of type {self.type}.",
                 where=self.name,
                 remedy=f"See the parameters of '{query}' with: graphrec query",
             ) from None
+        if self.name == "limit" and value < 1:
+            raise ParameterError(f"'{raw}' is no limit: it must be 1 or more.", where=self.name)
+        return value
 
 
 def _string(raw: Any) -> str:
