@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,35 +28,45 @@ def neo4j_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     Without Java or Maven the tests that ask for it are skipped, in CI they fail.
     """
+    with running_neo4j(tmp_path_factory.mktemp("neo4j")) as url:
+        yield url
+
+
+@contextmanager
+def running_neo4j(home: Path, password: str = "") -> Iterator[str]:
+    """A Neo4j of its own in ``home``, stopped afterwards."""
     lacking = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
     if lacking:
         message = MISSING.format(what=" and ".join(lacking))
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    home = tmp_path_factory.mktemp("neo4j")
-    started = _script("start", home)
+    started = _script("start", home, *(["--password", password] if password else []))
     assert started.returncode == 0, started.stderr
     url = started.stdout.strip()
     try:
-        _wait(url)
+        _wait(url, password)
         yield url
     finally:
         _script("stop", home)
 
 
-def _script(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+def _script(command: str, home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SCRIPT, command, "--home", home], capture_output=True, text=True, timeout=300, check=False
+        [SCRIPT, command, "--home", home, *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, password: str) -> None:
     """The port opens seconds before the first query is answered."""
     from graphrec.graph.neo4j import Neo4jStore
 
     deadline = time.monotonic() + _WAIT_S
     while True:
         try:
-            with Neo4jStore(url) as store:
+            with Neo4jStore(url, password=password) as store:
                 store.migrate()
                 return
         except StoreUnavailableError:

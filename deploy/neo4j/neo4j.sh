@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A real Neo4j 5.26 on loopback, without root, container or account: Java and Maven are enough.
 #
-#   deploy/neo4j/neo4j.sh start [--home DIR] [--port N]   prints its bolt:// address
+#   deploy/neo4j/neo4j.sh start [--home DIR] [--port N] [--password P]   prints its bolt:// address
 #   deploy/neo4j/neo4j.sh stop|status [--home DIR]
 #
 # The jars (123 MB) are fetched once into ${XDG_CACHE_HOME:-~/.cache}/graphrec/neo4j; the data
-# lies under --home (default: data/ beside the jars). No password: it listens on 127.0.0.1 only.
+# lies under --home (default: data/ beside the jars). It listens on 127.0.0.1 only, and asks for
+# a password (user neo4j) where the first start of its home was given one.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -13,6 +14,7 @@ version=5.26.30
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/graphrec/neo4j/$version"
 home="$cache/data"
 port=""
+password=""
 
 need() {
   command -v "$1" >/dev/null || {
@@ -38,18 +40,25 @@ fetch() {
 
 configure() {
   mkdir -p "$home/conf" "$home/logs"
+  local auth=false
+  if [[ -n "$password" || -f "$home/conf/has-password" ]]; then auth=true; fi
   cat >"$home/conf/neo4j.conf" <<CONF
 server.default_listen_address=127.0.0.1
 server.bolt.listen_address=127.0.0.1:$port
 server.http.enabled=false
 server.https.enabled=false
-dbms.security.auth_enabled=false
+dbms.security.auth_enabled=$auth
 dbms.usage_report.enabled=false
 server.memory.pagecache.size=256m
 internal.server.bolt.thread_pool_shutdown_wait_time=0s
 internal.dbms.bolt.netty_server_shutdown_quiet_period=0
 internal.dbms.bolt.netty_server_shutdown_timeout=1
 CONF
+  if [[ -n "$password" && ! -f "$home/conf/has-password" ]]; then
+    NEO4J_HOME="$home" NEO4J_CONF="$home/conf" java -cp "$cache/lib/*" \
+      org.neo4j.server.startup.Neo4jAdminCommand dbms set-initial-password "$password" >&2
+    touch "$home/conf/has-password"
+  fi
 }
 
 running() { [[ -f "$home/pid" ]] && kill -0 "$(cat "$home/pid")" 2>/dev/null; }
@@ -114,6 +123,7 @@ while [[ $# -gt 0 ]]; do
   case "$1" in
     --home) home="$2"; shift 2 ;;
     --port) port="$2"; shift 2 ;;
+    --password) password="$2"; shift 2 ;;
     *) echo "neo4j.sh: '$1' is no option" >&2; exit 2 ;;
   esac
 done
@@ -122,5 +132,5 @@ case "$command" in
   start) start ;;
   stop) stop ;;
   status) if running; then cat "$home/url"; else echo "not running"; exit 1; fi ;;
-  *) sed -n '2,9p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,10p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
