@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import Annotated, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import orjson
@@ -14,6 +16,10 @@ from graphrec.cli.common import JsonOption, StoreOption, print_json, settings_fo
 from graphrec.errors import AccessError
 from graphrec.settings import Settings
 from serving.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from graphrec.recommend.catalogue import Catalogue
+    from graphrec.recommend.recommender import Recommender
 
 
 def serve(
@@ -48,9 +54,10 @@ def serve(
     recommender = Recommender.open(settings)
     try:
         app = create_app(service, recommender, keys=keys)
-        bound_port = listener.getsockname()[1]
-        _announce(recommender, service, bound_port, time.monotonic() - started, as_json=json)
-        server.run(app, service, listener)
+        announcement = _announcement(
+            recommender, service, listener.getsockname()[1], time.monotonic() - started
+        )
+        server.run(app, service, listener, on_ready=partial(_print, announcement, as_json=json))
     finally:
         recommender.close()
         listener.close()
@@ -71,28 +78,44 @@ def _keys(service: ServiceSettings, settings: Settings) -> Any:
     return keys
 
 
-def _announce(
-    recommender: Any, service: ServiceSettings, port: int, seconds: float, *, as_json: bool
-) -> None:
+@dataclass(frozen=True)
+class _Announcement:
+    """What a started service says of itself."""
+
+    facts: dict[str, Any]
+    lines: list[str]
+
+
+def _announcement(
+    recommender: Recommender, service: ServiceSettings, port: int, seconds: float
+) -> _Announcement:
     shown = service.host if ":" not in service.host else f"[{service.host.strip('[]')}]"
     url = f"http://{shown}:{port}"
     health = recommender.health()
+    lines = [
+        f"graphrec serves {health.num_courses} courses at {url} (opened in {seconds:.1f} s)",
+        f"  model bundle: {health.bundle or 'none'}",
+        f"  docs: {url}/docs   stop: Ctrl-C",
+        "",
+        *curl_lines(url, recommender, has_keys=service.needs_keys),
+    ]
+    if health.reason:
+        lines.insert(2, f"  {health.reason}")
+    if service.port not in {0, port}:
+        lines.insert(0, f"Port {service.port} is taken; this service uses {port}.")
+    return _Announcement(
+        {"url": url, "host": service.host, "port": port, **health.model_dump()}, lines
+    )
+
+
+def _print(announcement: _Announcement, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "host": service.host, "port": port, **health.model_dump()})
-        return
-    out = typer.echo
-    if port != service.port and service.port:
-        out(f"Port {service.port} is taken; this service uses {port}.")
-    out(f"graphrec serves {health.num_courses} courses at {url} (opened in {seconds:.1f} s)")
-    out(f"  model bundle: {health.bundle or 'none'}{'' if health.ready else ', not ready'}")
-    if not health.ready:
-        out(f"  {health.reason}")
-    out(f"  docs: {url}/docs   stop: Ctrl-C\n")
-    for line in curl_lines(url, recommender, has_keys=service.needs_keys):
-        out(line)
+        print_json(announcement.facts)
+    else:
+        typer.echo("\n".join(announcement.lines))
 
 
-def curl_lines(url: str, recommender: Any, *, has_keys: bool) -> list[str]:
+def curl_lines(url: str, recommender: Recommender, *, has_keys: bool) -> list[str]:
     """Two commands that work as they stand: a recommendation and a path."""
     key = " -H 'Authorization: Bearer gr_…'" if has_keys else ""
     learner = quote(recommender.example_learner() or "somebody", safe="")
@@ -105,7 +128,7 @@ def curl_lines(url: str, recommender: Any, *, has_keys: bool) -> list[str]:
     return lines
 
 
-def _example_target(catalogue: Any) -> dict[str, str] | None:
+def _example_target(catalogue: Catalogue) -> dict[str, str] | None:
     if catalogue.roles:
         return {"role_id": next(iter(catalogue.roles))}
     behind = (c for c in catalogue.courses if catalogue.required_groups(c))

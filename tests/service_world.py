@@ -117,17 +117,27 @@ class ServeProcess:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         )
+        self.ready = self._announced()
+        self.client = httpx.Client(base_url=self.ready["url"], timeout=30)
+
+    def _announced(self) -> dict[str, Any]:
+        """The indented JSON document that it prints once it answers."""
         assert self.process.stdout is not None
         lines = []
-        for line in self.process.stdout:  # one indented JSON document
+        for line in self.process.stdout:
             lines.append(line)
             if line.rstrip() == "}":
-                break
-        else:
-            self.process.wait(10)
-            raise AssertionError(f"it did not start: {self.stderr()}")
-        self.ready: dict[str, Any] = json.loads("".join(lines))
-        self.client = httpx.Client(base_url=self.ready["url"], timeout=30)
+                ready: dict[str, Any] = json.loads("".join(lines))
+                return ready
+        self.process.wait(10)
+        message = self.stderr()
+        self._close_files()
+        raise AssertionError(f"it did not start: {message}")
+
+    def _close_files(self) -> None:
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._log.close()
 
     def stderr(self) -> str:
         """What it has written to stderr."""
@@ -142,9 +152,7 @@ class ServeProcess:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self._log.close()
+        self._close_files()
 
 
 def graphrec_command() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -50,14 +51,14 @@ def test_it_starts_answers_and_ends_with_requests_in_flight_answered(store: Path
         answers: list[int] = []
 
         def send(number: int) -> None:
-            events = [_event(number * 1000 + i, "flight") for i in range(500)]
+            events = [_event(number * 1000 + i, "flight") for i in range(1000)]
             url = f"{served.ready['url']}/v1/events"
             answers.append(httpx.post(url, json={"events": events}, timeout=30).status_code)
 
         threads = [threading.Thread(target=send, args=(n,)) for n in range(3)]
         for thread in threads:
             thread.start()
-        time.sleep(0.15)
+        _wait_for_requests_in_flight(served.client, 3)
         served.process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join(30)
@@ -65,7 +66,17 @@ def test_it_starts_answers_and_ends_with_requests_in_flight_answered(store: Path
         assert served.process.wait(30) == 0
     with open_store(Settings(store=store)) as graph:
         rows = graph.export("interactions").to_pylist()
-    assert sum(str(row["event_id"]).startswith("flight-") for row in rows) == 1500
+    assert sum(str(row["event_id"]).startswith("flight-") for row in rows) == 3000
+
+
+def _wait_for_requests_in_flight(client: httpx.Client, num: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        text = client.get("/metrics").text  # itself a request in flight
+        found = re.search(r"^graphrec_http_requests_in_flight ([0-9.]+)", text, re.MULTILINE)
+        if found and float(found[1]) > num:
+            return
+    raise AssertionError("no requests in flight were seen")
 
 
 def test_ctrl_c_ends_it_quietly(store: Path) -> None:
@@ -122,12 +133,14 @@ def test_kill_nine_loses_no_answered_event(store: Path) -> None:
         threads = [threading.Thread(target=stream, args=(n,)) for n in range(3)]
         for thread in threads:
             thread.start()
-        time.sleep(2.5)
+        deadline = time.monotonic() + 60
+        while len(answered) < 500 and time.monotonic() < deadline:
+            time.sleep(0.05)
         os.kill(served.process.pid, signal.SIGKILL)
         for thread in threads:
             thread.join(30)
         assert served.process.wait(10) == -signal.SIGKILL
-    assert len(answered) >= 100
+    assert len(answered) >= 500
     with open_store(Settings(store=store)) as graph:
         kept = set(graph.export("interactions")["event_id"].to_pylist())
     assert set(answered) <= kept
