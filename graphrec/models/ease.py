@@ -42,6 +42,7 @@ class EASEModel(ItemItemModel):
     """
 
     name: ClassVar[str] = "ease"
+    ridge: float | None = None  # lambda of the last fit
 
     def fit(self, dataset: Dataset, config: EASEConfig | None = None) -> Self:
         """Solve for the item-item weights; cubic in the number of items with learners.
@@ -59,7 +60,9 @@ class EASEModel(ItemItemModel):
                 f"{config.max_items}.",
                 remedy="Leave it out with --models, or raise max_items on a larger machine.",
             )
-        ridge = config.regularisation or 1.0 + float(degree[taken].mean()) if len(taken) else 1.0
+        mean = float(degree[taken].mean()) if len(taken) else 0.0
+        ridge = 1.0 + mean if config.regularisation is None else config.regularisation
+        self.ridge = ridge
         weights = _solve(sp.csc_array(X)[:, taken], ridge)
         self._set_matrix(_expand(weights, taken, dataset.num_items, config.num_kept))
         return self

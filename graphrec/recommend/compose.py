@@ -229,6 +229,18 @@ def learn_blend(
         sample: Learners with the item each took next.
         forced: Row numbers -> candidates, int [n, m]; None: what the pipeline retrieves.
     """
+    candidates, scores = retrieve(pipeline, sample, forced=forced)
+    lengths = sample.inputs.lengths
+    return Blend.fit(pipeline.parts, scores, candidates, sample.targets, lengths)
+
+
+def retrieve(
+    pipeline: Pipeline,
+    sample: Validation,
+    *,
+    forced: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> tuple[Candidates, np.ndarray]:
+    """Candidates of all learners of a sample and their scores by part (as ``learn_blend``)."""
     parts: list[tuple[Candidates, np.ndarray]] = []
     for rows in batches(len(sample.targets), pipeline.num_items):
         signals = sample.signals.take(rows).dense()
@@ -236,12 +248,27 @@ def learn_blend(
         inputs = sample.inputs.take(rows)
         parts.append(pipeline.candidates(inputs, signals=signals, forced=given))
     sizes = np.concatenate([np.diff(candidates.indptr) for candidates, _ in parts])
-    joined = Candidates(
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        np.concatenate([candidates.items for candidates, _ in parts]),
-    )
-    scores = np.concatenate([scores for _, scores in parts])
-    return Blend.fit(pipeline.parts, scores, joined, sample.targets, sample.inputs.lengths)
+    indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    items = np.concatenate([candidates.items for candidates, _ in parts])
+    return Candidates(indptr, items), np.concatenate([scores for _, scores in parts])
+
+
+def refit_simple(pipeline: Pipeline, dataset: Dataset, report: Report = lambda line: None) -> None:
+    """Fit the closed-form models anew on all data, with what was chosen on validation.
+
+    They cost seconds, and what was held out to choose by is the newest there is.
+    """
+    for name, model in pipeline.models.items():
+        if name in NEURAL or name == "content":
+            continue
+        report(f"{name}: fitting again on everything")
+        recency = model.recency if isinstance(model, ItemItemModel) else None
+        if isinstance(model, EASEModel):
+            model.fit(dataset, EASEConfig(regularisation=model.ridge))
+        else:
+            model.fit(dataset)
+        if recency is not None and isinstance(model, ItemItemModel):
+            model.recency = recency
 
 
 def batches(num_learners: int, num_items: int) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from graphrec.bundle import BundleStore
 from graphrec.errors import BundleError, UnknownIdError
 from graphrec.events.quarantine import Quarantine
 from graphrec.events.schema import EventOutcome
-from graphrec.graph.ingest import ingest_events
+from graphrec.graph.ingest_events import ingest_events
 from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.snapshot import Snapshot, write_snapshot
 from graphrec.graph.store import GraphStore, Row, open_store
@@ -230,8 +230,11 @@ class Recommender:
         Args:
             events: As ``graphrec.events.schema.Event``; bad ones are quarantined.
         """
-        with Quarantine.for_events(self.settings.quarantine_dir) as quarantine:
-            outcomes = ingest_events(self.store, [dict(e) for e in events], quarantine)
+        quarantine = Quarantine.for_events(self.settings.quarantine_dir)
+        try:
+            outcomes = ingest_events(self.store, events, quarantine)
+        finally:
+            quarantine.close()
         accepted = [
             event
             for event, outcome in zip(events, outcomes, strict=True)

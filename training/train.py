@@ -1,0 +1,248 @@
+"""From a snapshot to a published bundle: split, train on Ray, compose, write.
+
+Thin: what is learned and how stands in ``graphrec``; this file gives each step its place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.dataset import Dataset
+from graphrec.errors import BundleError, TrainingError
+from graphrec.events.splits import hold_out_last
+from graphrec.features.dataset import interaction_arrays
+from graphrec.features.histories import has_commitments
+from graphrec.features.signals import with_signals
+from graphrec.models.dataset_io import save_dataset
+from graphrec.models.fitting import default_config
+from graphrec.models.registry import MODEL_NAMES, NEURAL
+from graphrec.models.training import Outcome
+from graphrec.recommend.compose import (
+    Fitted,
+    Validation,
+    compose,
+    fit_models,
+    refit_simple,
+)
+from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
+from graphrec.recommend.validate import Validated, validate_pipeline
+from graphrec.version import __version__
+from training.cluster import ray_cluster
+from training.trainer import train_on_ray
+
+CHAMPION = "champion"
+
+
+class TrainOptions(BaseModel):
+    """How a training runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(default=1, ge=1, le=256, description="Ray Train workers.")
+    ray_address: str | None = Field(default=None, description="A standing cluster; None: our own.")
+    seed: int = Field(default=0, ge=0, description="Of every random choice.")
+    models: tuple[str, ...] = Field(default=MODEL_NAMES, description="Parts of the pipeline.")
+    max_epochs: int | None = Field(
+        default=None, ge=1, description="Most epochs of graph, sequence."
+    )
+    min_validation: int = Field(
+        default=1_000, ge=1, description="Learners held out where there are so many."
+    )
+    validation_share: float = Field(
+        default=0.1, gt=0, le=1, description="Of the learners, above the minimum."
+    )
+    max_validation: int = Field(
+        default=10_000, ge=1, description="More learners held out would teach less than they cost."
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    """A snapshot ready to train on.
+
+    Attributes:
+        tables: Native tables.
+        hash: Of their content.
+        id: The snapshot's name.
+    """
+
+    tables: Mapping[str, pa.Table]
+    hash: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training published.
+
+    Attributes:
+        bundle: The bundle.
+        is_champion: Whether it serves from now on.
+        verdict: Why, one sentence.
+        fitted: Models, seconds and validation metrics.
+        weights: Part -> weight in the blend.
+    """
+
+    bundle: Bundle
+    is_champion: bool
+    verdict: str
+    fitted: Fitted
+    weights: dict[str, float]
+
+
+def train(
+    store_dir: Path, bundles: BundleStore, data: Data, options: TrainOptions, log: Any
+) -> Trained:
+    """Train every model, publish a bundle, and make it champion where it is no worse.
+
+    Args:
+        store_dir: Where checkpoints are kept until the bundle stands.
+        bundles: Where it is published.
+        data: What is learned from.
+        options: How.
+        log: A ``graphrec.cli.progress.StepLog``.
+
+    Raises:
+        TrainingError: The data has no interactions, or workers failed.
+    """
+    dataset, signals = with_signals(data.tables)
+    if len(dataset.histories.items) == 0:
+        raise TrainingError(
+            "the snapshot has no interactions to learn from.",
+            remedy="Import some (graphrec import --help), or send events.",
+        )
+    eligible = int((dataset.histories.lengths >= 2).sum())
+    most = int(
+        np.clip(eligible * options.validation_share, options.min_validation, options.max_validation)
+    )
+    held = hold_out_last(dataset.histories, min_length=2, seed=options.seed, max_learners=most)
+    validation = Validation(held.inputs, held.targets, signals.take(held.rows))
+    log(
+        f"snapshot {data.id}: {len(dataset.learners):,} learners, {dataset.num_items:,} courses, "
+        f"{len(dataset.histories.items):,} interactions; {len(held.rows):,} held out to choose by"
+    )
+    work_dir = store_dir / "training" / _key(data, options)
+    train_set = dataset.with_histories(held.train)
+    with ray_cluster(options.workers, options.ray_address, store_dir / "training"):
+        fitted = fit_models(
+            train_set,
+            validation,
+            fit_neural=_ray_fit(work_dir, train_set, validation, options, log),
+            names=options.models,
+            seed=options.seed,
+            report=log,
+        )
+    pipeline = compose(fitted.models, validation, seed=options.seed, report=log)
+    validated = validate_pipeline(pipeline, validation, seed=options.seed)
+    log(f"pipeline: {validated.describe()} on validation")
+    refit_simple(pipeline, dataset, log)
+    rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
+    trained = TrainedPipeline(pipeline, dataset.items, has_commitments(rows.types))
+    info = _info(data, options, fitted, validated, dataset)
+    bundle = bundles.publish(lambda writer: _write(writer, trained), info=info)
+    is_champion, verdict = _decide(bundles, bundle, validated, dataset)
+    _sweep(store_dir / "training", keep=work_dir)
+    return Trained(bundle, is_champion, verdict, fitted, pipeline.blend.describe())
+
+
+def _ray_fit(
+    work_dir: Path, train_set: Dataset, validation: Validation, options: TrainOptions, log: Any
+) -> Any:
+    """Trains a neural model on Ray's workers, from files that they all see."""
+
+    def fit(name: str, _train: Dataset, _validation: Any) -> Outcome:
+        data_dir = work_dir / "dataset"
+        if not data_dir.is_dir():
+            save_dataset(data_dir, train_set, (validation.inputs, validation.targets))
+        config = default_config(name, train_set).model_copy(update=_overrides(options))
+        return train_on_ray(
+            name,
+            data_dir,
+            config,
+            num_workers=options.workers,
+            ray_address=options.ray_address,
+            run_dir=work_dir / name,
+            progress=log.epoch,
+        )
+
+    return fit
+
+
+def _overrides(options: TrainOptions) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.max_epochs is not None:
+        chosen["max_epochs"] = options.max_epochs
+    return chosen
+
+
+def _key(data: Data, options: TrainOptions) -> str:
+    """Name of a training: the same data, options and code go on where they stopped."""
+    told = options.model_dump_json(exclude={"workers", "ray_address"})
+    return blake2b(f"{data.hash} {told} {__version__}".encode(), digest_size=8).hexdigest()
+
+
+def _write(writer: BundleWriter, trained: TrainedPipeline) -> None:
+    write_pipeline(writer, trained)
+
+
+def _info(
+    data: Data, options: TrainOptions, fitted: Fitted, validated: Validated, dataset: Dataset
+) -> dict[str, Any]:
+    configs = {
+        name: default_config(name, dataset).model_copy(update=_overrides(options)).model_dump()
+        for name in fitted.models
+        if name in NEURAL
+    }
+    return {
+        "snapshot_id": data.id,
+        "snapshot_hash": data.hash,
+        "config": {"options": options.model_dump(), "models": configs, "epochs": fitted.epochs},
+        "seed": options.seed,
+        "code_version": __version__,
+        "models": list(fitted.models),
+        "metrics": {"pipeline": validated.metrics, **fitted.validation},
+        "num_validation": validated.num_learners,
+        "skipped": fitted.skipped,
+    }
+
+
+def _decide(
+    bundles: BundleStore, bundle: Bundle, validated: Validated, dataset: Dataset
+) -> tuple[bool, str]:
+    """Make the bundle champion where there is none, or where it is no worse within noise."""
+    try:
+        old = bundles.load(CHAMPION)
+    except BundleError:
+        bundles.set_alias(CHAMPION, bundle.id)
+        return True, "champion: there was no usable one before."
+    known = set(old.table("items")["course_id"].to_pylist())
+    shared = sum(item in known for item in dataset.items) / dataset.num_items
+    before = float(old.manifest["metrics"].get("pipeline", {}).get("ndcg@10", 0.0))
+    now = validated.metrics["ndcg@10"]
+    if shared < 0.5:
+        bundles.set_alias(CHAMPION, bundle.id)
+        return True, "champion: the catalogue is another one than before."
+    if now >= before - 2 * validated.standard_error:
+        bundles.set_alias(CHAMPION, bundle.id)
+        return True, f"champion: validation NDCG@10 {now:.4f}, before {before:.4f}."
+    return False, (
+        f"not champion: validation NDCG@10 {now:.4f} is below {before:.4f} by more than noise; "
+        f"to serve it all the same: graphrec models promote {bundle.id}"
+    )
+
+
+def _sweep(folder: Path, keep: Path) -> None:
+    """Drop the checkpoints of older trainings: their bundles stand."""
+    for old in folder.iterdir():
+        if old.is_dir() and old != keep:
+            shutil.rmtree(old, ignore_errors=True)
