@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from graphrec.errors import ParameterError
@@ -79,10 +80,23 @@ def write_native(tables: Mapping[str, pa.Table], folder: Path, form: Format) -> 
 def _write_csv(rows: pa.Table, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        # The writer takes a carriage return for harmless; unquoted, it would end the record.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(rows.column_names)
         for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
-            columns = [_as_text(column) for column in batch.columns]
-            writer.writerows(zip(*columns, strict=True))
+            records = zip(*(_as_text(column) for column in batch.columns), strict=True)
+            if not any(_has_return(column) for column in batch.columns):
+                writer.writerows(records)
+                continue
+            for record in records:
+                has_return = any(isinstance(value, str) and "\r" in value for value in record)
+                (quoting if has_return else writer).writerow(record)
+
+
+def _has_return(column: pa.Array) -> bool:
+    if not pa.types.is_string(column.type):
+        return False
+    return bool(pc.any(pc.match_substring(column, "\r"), min_count=0).as_py())
 
 
 def _as_text(column: pa.Array) -> list[str | int | None]:

@@ -13,6 +13,8 @@ from typing import IO
 # behind its first line.
 MAX_FIELD_CHARS = 1 << 20
 
+WRONG_WIDTH = "the number of fields is not that of the header"
+
 _FAULTS = {
     "unexpected end of data": "a quote is opened and never closed",
     "expected after": "there is text behind a closing quote",
@@ -96,7 +98,7 @@ def _parse(feed: _Feed, delimiter: str, *, quoted: bool) -> Iterator[Record]:
             feed.give_back(taken[1:])
             del taken[1:]
             fields = [taken[0].rstrip("\r\n")]
-            fault = fault or "a quote is opened and never closed"
+            fault = "a quote is opened and never closed" if fault else WRONG_WIDTH
         if fields or fault:
             yield Record(fields, line, fault)
         line += len(taken)

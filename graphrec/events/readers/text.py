@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from graphrec.errors import SourceError
 from graphrec.events.readers.encoding import check_encoding
-from graphrec.events.readers.records import Record, read_records
+from graphrec.events.readers.records import WRONG_WIDTH, Record, read_records
 from graphrec.events.source import ReadLog
 
 CHUNK_ROWS = 100_000
@@ -151,7 +151,7 @@ class TextTable:
             yield self._chunk(log, values, lines)
 
     def _refuse(self, log: ReadLog, record: Record) -> None:
-        reason = record.fault or "the number of fields is not that of the header"
+        reason = record.fault or WRONG_WIDTH
         shown = [_printable(field) for field in record.fields]
         log.reject(self.table, self.file, record.line, reason, {"fields": shown})
 
