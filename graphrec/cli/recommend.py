@@ -91,7 +91,8 @@ def _read_ids(path: Path) -> Iterator[str]:
         raise SourceError(f"cannot be read: {exc.strerror}.", where=str(path)) from exc
     except UnicodeDecodeError as exc:
         raise SourceError(f"is not UTF-8 (byte {exc.start}).", where=str(path)) from exc
-    return (line for line in text.split("\n") if (line := line.rstrip("\r")))
+    lines = (line.rstrip("\r") for line in text.split("\n"))
+    return (line for line in lines if line)
 
 
 def _write_batch(recommender: Recommender, ids: list[str], k: int, output: Path) -> int:
