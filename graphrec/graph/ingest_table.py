@@ -13,6 +13,9 @@ from graphrec.graph.ingest_keys import SeenRows, hash_rows
 from graphrec.graph.store import GraphStore
 from graphrec.schema import TableSpec
 
+LOOKUP_ROWS = 1_000
+"""Up to so many rows are looked up in the graph; more are compared with one export of it."""
+
 
 class TableCounts(BaseModel):
     """Rows of one table: ``read`` is the sum of written, unchanged, duplicates, quarantined."""
@@ -46,6 +49,7 @@ class TableImport:
         self._is_new = is_new
         self._seen = SeenRows()
         self._files: list[str] = []
+        self._stored: dict[tuple[str, ...], SeenRows] = {}
 
     def take(self, batch: CheckedBatch) -> None:
         """Write the rows of a batch that are new to the graph, or other than there."""
@@ -106,6 +110,13 @@ class TableImport:
         self, rows: pa.Table, keys: np.ndarray, given: frozenset[str]
     ) -> tuple[pa.Table, int]:
         """Rows that the graph lacks or has otherwise, and how many of the latter."""
+        names = sorted(given)
+        if rows.num_rows > LOOKUP_ROWS:
+            is_stored, stored_values, _ = self._stored_rows(names).find(keys)
+            is_same = is_stored & (hash_rows(rows, names) == stored_values)
+            rows, keys = rows.filter(pa.array(~is_same)), keys[~is_same]
+            if not (is_stored & ~is_same).any():
+                return rows, 0
         stored = self._store.existing(self._spec.name, rows)
         if not stored.num_rows:
             return rows, 0
@@ -115,9 +126,20 @@ class TableImport:
         match = order[at]
         is_stored = stored_keys[match] == keys
         rows = self._keep_absent(rows, stored.take(pa.array(match)), is_stored, given)
-        names = self._spec.schema.names
-        same = is_stored & (hash_rows(rows, names) == hash_rows(stored, names)[match])
-        return rows.filter(pa.array(~same)), int((is_stored & ~same).sum())
+        every = self._spec.schema.names
+        is_same = is_stored & (hash_rows(rows, every) == hash_rows(stored, every)[match])
+        return rows.filter(pa.array(~is_same)), int((is_stored & ~is_same).sum())
+
+    def _stored_rows(self, names: list[str]) -> SeenRows:
+        """What the graph held when the import came to this table: one export, as hashes."""
+        key = tuple(names)
+        if key not in self._stored:
+            stored = self._store.export(self._spec.name)
+            held = SeenRows()
+            places = np.zeros(stored.num_rows, dtype=np.int64)
+            held.add(self._keys(stored), hash_rows(stored, names), places)
+            self._stored = {key: held}  # files of one table rarely differ in their columns
+        return self._stored[key]
 
     def _keep_absent(
         self, rows: pa.Table, stored: pa.Table, is_stored: np.ndarray, given: frozenset[str]

@@ -13,6 +13,7 @@ import pytest
 from graphrec.events.quarantine import Quarantine
 from graphrec.events.readers import open_reader
 from graphrec.events.source import ReadLog, SourceBatch
+from graphrec.graph import ingest_table
 from graphrec.graph.ingest import ImportSummary, _rebatched, ingest
 from graphrec.graph.ingest_cycles import find_cycles
 from graphrec.graph.ingest_keys import SeenRows, hash_rows
@@ -53,6 +54,13 @@ def accounted(summary: ImportSummary) -> bool:
     )
 
 
+@pytest.fixture(params=["looked up", "compared with an export"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small import looks rows up in the graph, a large one compares with all of it."""
+    monkeypatch.setattr(ingest_table, "LOOKUP_ROWS", 1_000 if request.param == "looked up" else 0)
+
+
+@pytest.mark.usefixtures("_both_ways")
 def test_import_twice_changes_nothing(store: GraphStore, tmp_path: Path) -> None:
     first = run(store, tmp_path, FILES)
     before = {name: store.export(name) for name in FILES}
@@ -73,6 +81,7 @@ def test_import_twice_changes_nothing(store: GraphStore, tmp_path: Path) -> None
     assert first.quarantine_file is None
 
 
+@pytest.mark.usefixtures("_both_ways")
 def test_changed_rows_are_updates_and_absent_columns_stay(
     store: GraphStore, tmp_path: Path
 ) -> None:
