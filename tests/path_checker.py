@@ -51,6 +51,25 @@ class World:
         }
         return {n: pa.Table.from_pylist(r, schema=TABLES[n].schema) for n, r in rows.items()}
 
+    @classmethod
+    def from_tables(cls, tables: dict[str, pa.Table]) -> World:
+        facts = ("hours", "language", "hidden")
+        rows = {name: table.to_pylist() for name, table in tables.items()}
+        world = cls(
+            {r["course_id"]: {k: r[k] for k in facts} for r in rows["courses"]},
+            [r["skill_id"] for r in rows["skills"]],
+        )
+        for r in rows["teaches"]:
+            world.teaches.setdefault(r["course_id"], {})[r["skill_id"]] = r["level"]
+        for r in rows["requires"]:
+            world.requires.append((r["course_id"], r["requires_course_id"], r["any_of"]))
+        for r in rows["skill_prerequisites"]:
+            world.before.add((r["skill_id"], r["requires_skill_id"]))
+        for r in rows["needs"]:
+            needs = world.needs.setdefault(r["role_id"], {})
+            needs[r["skill_id"]] = (r["level"], r["essential"])
+        return world
+
     def groups(self, course: str) -> list[set[str]]:
         named: dict[str, set[str]] = {}
         alone = []

@@ -1,4 +1,4 @@
-"""Paths on real curricula: MOOCCube's concept graph and Exercism's tracks."""
+"""Paths on real curricula: MOOCCube's concept graph and the demonstration academy."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from path_checker import Judge, World
 from typer.testing import CliRunner
 
 from graphrec.cli.main import app
+from graphrec.demo.catalogue import load_catalogue
 from graphrec.graph.store import open_store
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.path_schemas import parse_request
@@ -38,25 +39,8 @@ def tables(store: Path) -> dict[str, pa.Table]:
         return dict(graph.export_snapshot(CATALOGUE_TABLES))
 
 
-def _world(tables: dict[str, pa.Table]) -> World:
-    world = World(
-        {
-            r["course_id"]: {k: r[k] for k in ("hours", "language", "hidden")}
-            for r in tables["courses"].to_pylist()
-        },
-        tables["skills"]["skill_id"].to_pylist(),
-    )
-    for row in tables["teaches"].to_pylist():
-        world.teaches.setdefault(row["course_id"], {})[row["skill_id"]] = row["level"]
-    for row in tables["requires"].to_pylist():
-        world.requires.append((row["course_id"], row["requires_course_id"], row["any_of"]))
-    for row in tables["skill_prerequisites"].to_pylist():
-        world.before.add((row["skill_id"], row["requires_skill_id"]))
-    return world
-
-
 def test_every_rule_holds_on_mooccube(tables: dict[str, pa.Table]) -> None:
-    world, catalogue = _world(tables), Catalogue.from_tables(tables)
+    world, catalogue = World.from_tables(tables), Catalogue.from_tables(tables)
     targets: list[dict[str, Any]] = [{"skill_ids": [s]} for s in world.skills[::5]]
     targets += [{"course_id": c} for c in list(world.courses)[::10]]
     num_long = 0
@@ -66,6 +50,18 @@ def test_every_rule_holds_on_mooccube(tables: dict[str, pa.Table]) -> None:
         Judge(world, request).check(answer.model_dump())
         num_long += len(answer.steps) > 1
     assert num_long > 10
+
+
+@pytest.mark.parametrize("hours", [None, 60])
+def test_every_rule_holds_for_the_roles_of_the_demonstration(hours: float | None) -> None:
+    tables = load_catalogue()
+    world, catalogue = World.from_tables(tables), Catalogue.from_tables(tables)
+    for role in catalogue.roles:
+        request = {"target": {"role_id": role}, "max_total_hours": hours}
+        answer = plan(parse_request(request), catalogue)
+        Judge(world, request).check(answer.model_dump())
+        assert answer.complete == (hours is None)
+        assert len(answer.steps) > 2 or hours is not None
 
 
 def test_no_prerequisite_is_violated_for_real_learners(store: Path) -> None:
