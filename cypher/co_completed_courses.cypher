@@ -11,16 +11,12 @@
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than
 //   one in a hundred ENROLLED in the whole graph), ENROLLED counts as completed too, unless
 //   assume_enrolled_done is false.
-OPTIONAL MATCH (:Learner)-[x:COMPLETED]->(:Course)
-WITH count(x) AS completions
-OPTIONAL MATCH (:Learner)-[y:ENROLLED]->(:Course)
-WITH completions, count(y) AS enrolments
-WITH $assume_enrolled_done AND completions * 100 < enrolments AS enrolled_counts
+// computed by: completion over $enrolled_counts
 MATCH (a:Course {id: $course_id})<-[d:COMPLETED|ENROLLED]-(l:Learner)
-WHERE type(d) = 'COMPLETED' OR enrolled_counts
-WITH DISTINCT enrolled_counts, a, l
+WHERE type(d) = 'COMPLETED' OR $enrolled_counts
+WITH DISTINCT a, l
 MATCH (l)-[e:COMPLETED|ENROLLED]->(b:Course)
-WHERE b.id <> a.id AND (type(e) = 'COMPLETED' OR enrolled_counts)
+WHERE b.id <> a.id AND (type(e) = 'COMPLETED' OR $enrolled_counts)
 RETURN b.id AS course_id, b.title AS title, count(DISTINCT l.id) AS learners
 ORDER BY learners DESC, course_id
 LIMIT $limit

@@ -16,19 +16,15 @@
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than
 //   one in a hundred ENROLLED in the whole graph), ENROLLED counts as completed too, unless
 //   assume_enrolled_done is false.
-OPTIONAL MATCH (:Learner)-[x:COMPLETED]->(:Course)
-WITH count(x) AS completions
-OPTIONAL MATCH (:Learner)-[y:ENROLLED]->(:Course)
-WITH completions, count(y) AS enrolments
-WITH $assume_enrolled_done AND completions * 100 < enrolments AS enrolled_counts
+// computed by: completion over $enrolled_counts
 MATCH (r:Role)-[n:NEEDS]->(s:Skill)
 WHERE r.id = $role_id
   OR ($role_id = '' AND EXISTS { MATCH (:Learner {id: $learner_id})-[:TARGETS]->(r) })
 OPTIONAL MATCH (:Learner {id: $learner_id})-[h:HOLDS]->(s)
-WITH enrolled_counts, r, n, s, count(h) AS holdings, max(h.level) AS hold_level,
+WITH r, n, s, count(h) AS holdings, max(h.level) AS hold_level,
   count(CASE WHEN h.level IS NULL THEN 1 END) AS without_level
 OPTIONAL MATCH (:Learner {id: $learner_id})-[d:COMPLETED|ENROLLED]->(:Course)-[t:TEACHES]->(s)
-WHERE type(d) = 'COMPLETED' OR enrolled_counts
+WHERE type(d) = 'COMPLETED' OR $enrolled_counts
 WITH r, n, s, holdings, hold_level, without_level, count(t) AS courses, max(t.level) AS taught_level,
   count(CASE WHEN t.level IS NULL THEN 1 END) AS taught_without_level
 WITH r, n, s,

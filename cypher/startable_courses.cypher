@@ -14,17 +14,13 @@
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than
 //   one in a hundred ENROLLED in the whole graph), ENROLLED counts as completed too, unless
 //   assume_enrolled_done is false.
-OPTIONAL MATCH (:Learner)-[x:COMPLETED]->(:Course)
-WITH count(x) AS completions
-OPTIONAL MATCH (:Learner)-[y:ENROLLED]->(:Course)
-WITH completions, count(y) AS enrolments
-WITH $assume_enrolled_done AND completions * 100 < enrolments AS enrolled_counts
+// computed by: completion over $enrolled_counts
 MATCH (c:Course)
 WHERE NOT coalesce(c.hidden, false) AND ($language = '' OR c.language = $language)
   AND NOT EXISTS { MATCH (:Learner {id: $learner_id})-[:COMPLETED|ENROLLED]->(c) }
 OPTIONAL MATCH (c)-[q:REQUIRES]->(p:Course)
 OPTIONAL MATCH (:Learner {id: $learner_id})-[d:COMPLETED|ENROLLED]->(p)
-WHERE type(d) = 'COMPLETED' OR enrolled_counts
+WHERE type(d) = 'COMPLETED' OR $enrolled_counts
 WITH c, q.any_of AS any_of, CASE WHEN q.any_of = '' THEN p.id ELSE '' END AS required_id,
   count(d) AS met, count(p.id) AS named
 WITH c, count(CASE WHEN named > 0 THEN 1 END) AS requirements,

@@ -122,6 +122,9 @@ _TYPES |= {link.type for node in NODES.values() for link in node.links}
 _PROPERTIES = {"id"} | {p for node in NODES.values() for p in node.properties}
 _PROPERTIES |= {p for g in RELATIONS.values() for r in g for p in (*r.identity, *r.properties)}
 
+RETURNS_ROWS = ("", "completion")
+"""Computations whose rows are those of the text, so that its columns and order count."""
+
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _COMMENT = re.compile(r"//[^\n]*")
 _NODE = re.compile(r"\(\s*(\w*)\s*:\s*(\w+)")
@@ -134,7 +137,7 @@ def lint(query: Query) -> list[Finding]:
     """Everything that is wrong with one query, by line."""
     text = _blank(query.text)
     found = [*_by_rule(text), *_unknown_names(text), *_aliases(text)]
-    if not query.computed_by:
+    if query.computed_by in RETURNS_ROWS:
         found += _result(query, text)
     return sorted(
         (

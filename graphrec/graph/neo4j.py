@@ -30,6 +30,7 @@ T = TypeVar("T")
 UNWIND_BATCH = 10_000
 """Rows of one UNWIND."""
 
+_SCHEMES = tuple(f"{kind}{tls}://" for kind in ("bolt", "neo4j") for tls in ("", "+s", "+ssc"))
 _ARROW_CHUNK = 100_000
 
 
@@ -62,6 +63,8 @@ class Neo4jStore(MappedStore):
         super().__init__()
         self._database = database
         self._where = url
+        if not url.startswith(_SCHEMES):
+            raise self._no_address("it must begin with bolt:// or neo4j://, +s with TLS.")
         try:
             self._driver = neo4j.GraphDatabase.driver(
                 url,
@@ -73,11 +76,7 @@ class Neo4jStore(MappedStore):
                 user_agent="graphrec",
             )
         except (exceptions.ConfigurationError, ValueError) as error:
-            raise StoreError(
-                f"This is no address of a Neo4j server: {error}",
-                where=url,
-                remedy="Write GRAPHREC_GRAPH_URL=bolt://host:7687 or neo4j+s://host.",
-            ) from None
+            raise self._no_address(str(error)) from None
         try:
             with self._translated():
                 self._driver.verify_connectivity()
@@ -149,6 +148,13 @@ class Neo4jStore(MappedStore):
             raise QueryError(f"The graph engine refused: {error.message}") from error
         except exceptions.DriverError as error:
             raise self._unavailable(error) from error
+
+    def _no_address(self, why: str) -> StoreError:
+        return StoreError(
+            f"This is no address of a Neo4j server: {why}",
+            where=self._where,
+            remedy="Write GRAPHREC_GRAPH_URL=bolt://host:7687 or neo4j+s://host.",
+        )
 
     def _unavailable(self, error: Exception) -> StoreUnavailableError:
         return StoreUnavailableError(

@@ -87,7 +87,7 @@ class Parameter:
             ParameterError: They do not.
         """
         try:
-            value = _CONVERT[self.type](raw)
+            value: Any = _CONVERT[self.type](raw)
         except (ValueError, TypeError, OverflowError):
             raise ParameterError(
                 f"'{raw}' is not of type {self.type}.",

@@ -1,4 +1,4 @@
-"""Stage 2, GRAPH: answers that a single text cannot give exactly, and the only place for it.
+"""Stage 2, GRAPH: answers that a single text cannot give, and the only place for them.
 
 Variable-length patterns stop silently at 30 hops on one engine, so recursion is done here:
 breadth-first over a frontier query, or by networkx over the edges a query returns.
@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 import networkx as nx
 
 from graphrec.errors import QueryError
+from graphrec.graph.mapping import RELATIONS
+from graphrec.graph.statements import count_relations
 from graphrec.graph.store import Row
 
 if TYPE_CHECKING:
     from graphrec.graph.engine import EngineSession
     from graphrec.graph.queries import Query
+
+UNRECORDED: Final = 100
+"""Fewer COMPLETED than one in so many ENROLLED: the source does not record completions."""
+
+_INTERACTIONS = {rel.type: rel for rel in RELATIONS["interactions"]}
 
 Edge = tuple[str, str]
 
@@ -135,8 +142,30 @@ def _closure(session: EngineSession, query: Query, values: Mapping[str, Any]) ->
     return list(found.values())
 
 
+def _completion(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    """Text: a query to which ``$enrolled_counts`` says whether ENROLLED counts as completed.
+
+    The counts are two look-ups in what both engines keep; inside the text they would be a scan.
+    """
+    completed, enrolled = (
+        session.rows(count_relations(_INTERACTIONS[kind]), {})[0]["n"]
+        for kind in ("COMPLETED", "ENROLLED")
+    )
+    given = dict(values)
+    assumed = given.pop("assume_enrolled_done")
+    return session.rows(
+        query.text,
+        {**given, "enrolled_counts": assumed and completed * UNRECORDED < enrolled},
+    )
+
+
 Computation = Callable[["EngineSession", "Query", Mapping[str, Any]], list[Row]]
 COMPUTED: Final[Mapping[str, Computation]] = MappingProxyType(
-    {"cycles": _cycles, "closure": _closure, "bottlenecks": _bottlenecks}
+    {
+        "cycles": _cycles,
+        "closure": _closure,
+        "bottlenecks": _bottlenecks,
+        "completion": _completion,
+    }
 )
 """What a header's ``computed by`` may name."""

@@ -250,6 +250,15 @@ class GraphStoreContract:
         strict = academy.run("startable_courses", learner_id="m1", assume_enrolled_done="false")
         assert [row["course_id"] for row in strict] == ["c-orphan", "c-orphan2"]
 
+    def test_where_learners_only_view_nothing_is_completed(self, store: GraphStore) -> None:
+        store.write("courses", table("courses", {"course_id": "a"}, {"course_id": "b"}))
+        store.write("requires", table("requires", {"course_id": "b", "requires_course_id": "a"}))
+        viewed = {"learner_id": "l", "course_id": "a", "type": "viewed"}
+        store.write("interactions", table("interactions", viewed))
+        rows = store.run("startable_courses", learner_id="l")
+        assert [row["course_id"] for row in rows] == ["a"]
+        assert store.run("co_completed_courses", course_id="a") == []
+
     def test_skill_gap_weighs_levels(self, asked: GraphStore) -> None:
         def gap(learner_id: str, **more: Any) -> dict[str, tuple[Any, Any]]:
             rows = asked.run("skill_gap", learner_id=learner_id, **more)

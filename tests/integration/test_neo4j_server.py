@@ -12,12 +12,14 @@ import pytest
 from neo4j_server import running_neo4j
 from pydantic import SecretStr
 
-from graphrec.errors import QueryError, StoreError, StoreUnavailableError
+from graphrec.errors import StoreError, StoreUnavailableError
 from graphrec.graph.neo4j import Neo4jStore
 from graphrec.graph.store import open_store
 from graphrec.settings import Settings
 
 pytestmark = pytest.mark.neo4j
+
+PASSWORD = "a-Password-7"  # noqa: S105 - of a server that lives as long as its test
 
 
 def test_settings_open_it_migrated(neo4j_url: str, tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_two_stores_share_it(neo4j_url: str) -> None:
 
 
 def test_a_large_write_goes_in_several_batches_and_one_transaction(neo4j_url: str) -> None:
-    size = 25_000
+    size = 10_500
     names = [f"l{n}" for n in range(size)]
     rows = pa.table({"learner_id": names, "course_id": ["c"] * size, "type": ["viewed"] * size})
     with Neo4jStore(neo4j_url) as store:
@@ -55,8 +57,11 @@ def test_a_large_write_goes_in_several_batches_and_one_transaction(neo4j_url: st
 
 
 def test_a_missing_database_is_told(neo4j_url: str) -> None:
-    with pytest.raises((QueryError, StoreError), match="nosuch"):
-        Neo4jStore(neo4j_url, database="nosuch").counts()
+    with (
+        Neo4jStore(neo4j_url, database="nosuch") as store,
+        pytest.raises(StoreError, match="nosuch"),
+    ):
+        store.counts()
 
 
 def test_nobody_listening_is_told_with_a_remedy() -> None:
@@ -73,13 +78,13 @@ def test_a_wrong_address_is_told() -> None:
 
 
 def test_the_password_is_asked_for(tmp_path: Path) -> None:
-    with running_neo4j(tmp_path / "home", password="a-Password-7") as url:
+    with running_neo4j(tmp_path / "home", password=PASSWORD) as url:
         settings = Settings(store=tmp_path, graph_url=url)
         for wrong in ("", "another"):
             refused = settings.model_copy(update={"graph_password": SecretStr(wrong)})
             with pytest.raises(StoreError, match="GRAPHREC_GRAPH_PASSWORD"):
                 open_store(refused)
-        right = settings.model_copy(update={"graph_password": SecretStr("a-Password-7")})
+        right = settings.model_copy(update={"graph_password": SecretStr(PASSWORD)})
         with open_store(right) as store:
             assert set(store.counts().values()) == {0}
 

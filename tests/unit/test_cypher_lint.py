@@ -145,6 +145,12 @@ def test_the_description_has_the_promised_shape() -> None:
     }
 
 
+def test_the_guide_names_every_query() -> None:
+    guide = Path(__file__).resolve().parents[2] / "docs" / "queries.md"
+    text = guide.read_text(encoding="utf-8")
+    assert [q.name for q in QueryLibrary.load() if f"`{q.name}`" not in text] == []
+
+
 def test_everything_computed_is_there() -> None:
     assert {q.computed_by for q in QueryLibrary.load()} - {""} == set(COMPUTED)
 
