@@ -72,7 +72,15 @@ async def recommend_for_session(
 
 
 async def answer_recommendation(service: Service, request: RecommendRequest) -> Response:
-    """Recommend and count it."""
-    answer = service.recommender.recommend(request)
+    """Recommend and count it.
+
+    On the embedded graph the call is short and holds the interpreter: a thread of its own
+    would only add to it. A graph server is waited for elsewhere than in the event loop.
+    """
+    recommend = service.recommender.recommend
+    if service.recommender.store.engine == "ladybug":
+        answer = recommend(request)
+    else:
+        answer = await service.workers.run(recommend, request)
     service.metrics.recommendations.labels(answer.source).inc()
     return json_response(answer)

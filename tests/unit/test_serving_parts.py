@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ from serving.docs_page import render_docs
 from serving.encoded_paths import route_on_raw_path
 from serving.errors import KINDS, ForbiddenError, OverloadedError, kind_of
 from serving.query_params import describe_query, parse_query
+from serving.routers import (
+    admin,
+    catalogue,
+    events,
+    health,
+    learners,
+    paths,
+    queries,
+    recommendations,
+)
 from serving.schemas import RecommendQuery
 from serving.server import listen
 from serving.settings import ServiceSettings, is_loopback
@@ -111,11 +122,11 @@ def test_workers_refuse_what_they_cannot_hold() -> None:
     async def scenario() -> None:
         workers = Workers(num_threads=1, max_waiting=1)
         gate = threading.Event()
-        first = asyncio.create_task(workers.run(gate.wait))
-        second = asyncio.create_task(workers.run(gate.wait))
+        first = asyncio.create_task(workers.run(gate.wait, 5))
+        second = asyncio.create_task(workers.run(gate.wait, 5))
         await asyncio.sleep(0.01)
         with pytest.raises(OverloadedError):
-            await workers.run(gate.wait)
+            await workers.run(gate.wait, 5)
         gate.set()
         assert await first
         assert await second
@@ -180,3 +191,14 @@ def test_every_setting_stands_in_the_docs() -> None:
         assert f"| `GRAPHREC_SERVE_{name.upper()}` |" in text
         assert field.description
         assert field.description in text, name
+
+
+def test_every_route_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rest.md").read_text(encoding="utf-8")
+    modules = (admin, catalogue, events, health, learners, paths, queries, recommendations)
+    routers = [m.router for m in modules] + [recommendations.direct]
+    found = {route.path for router in routers for route in router.routes if route.include_in_schema}  # type: ignore[attr-defined]
+    assert len(found) >= 17
+    for path in found:
+        shown = re.sub(r"\{\w+_id:id\}", "{id}", path)
+        assert f"{shown}`" in text or f"{shown}?" in text, path
