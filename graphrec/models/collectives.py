@@ -32,6 +32,35 @@ class _SumOverRanks(torch.autograd.Function):
         return grad
 
 
+class _SumOfParts(torch.autograd.Function):
+    """Sum over ranks, of which each rank then makes its own part of the loss."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Sum ``x`` over ranks."""
+        summed = x.contiguous().clone()
+        dist.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        """Sum the gradients of all parts."""
+        summed = grad.contiguous().clone()
+        dist.all_reduce(summed)
+        return summed
+
+
+def row_norms(x: Tensor) -> Tensor:
+    """Length of each row whose columns are spread over ranks, [n, 1], never 0.
+
+    Differentiable where each rank divides its own columns by it.
+    """
+    squares = x.square().sum(1, keepdim=True)  # [n, 1]
+    if rank_and_size()[1] > 1:
+        squares = _SumOfParts.apply(squares)
+    return squares.clamp_min(1e-12).sqrt()
+
+
 def sum_over_ranks(x: Tensor) -> Tensor:
     """``x`` summed over ranks, differentiable where the loss is the same on every rank."""
     return x if rank_and_size()[1] == 1 else _SumOverRanks.apply(x)

@@ -64,7 +64,9 @@ class GraphConfig(BaseModel):
     num_negatives: int = Field(
         default=0, ge=0, description="Sampled items beside the batch's own targets; 0: all items."
     )
-    learning_rate: float = Field(default=0.01, gt=0, description="Adam's step.")
+    learning_rate: float = Field(
+        default=0.01, gt=0, description="Adam's step at first; it falls to 0."
+    )
     weight_decay: float = Field(
         default=0.0, ge=0, description="L2 penalty, decoupled from the loss."
     )
@@ -78,7 +80,7 @@ class GraphConfig(BaseModel):
         description="A learner's share of targets is their length to this power.",
     )
     init_scale: float = Field(default=0.1, gt=0, description="Mean norm of the initial vectors.")
-    max_epochs: int = Field(default=60, ge=1, description="Most epochs.")
+    max_epochs: int = Field(default=12, ge=1, description="Most epochs.")
     patience: int = Field(default=4, ge=1, description="Validations without a better result.")
     max_validation: int = Field(default=10_000, ge=1, description="Most learners validated on.")
     seed: int = Field(default=0, ge=0, description="Seed of the samples and the initial vectors.")

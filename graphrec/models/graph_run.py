@@ -21,6 +21,7 @@ from graphrec.models.collectives import (
     broadcast_from_first,
     gather_columns,
     rank_and_size,
+    row_norms,
     sum_over_ranks,
 )
 from graphrec.models.graph import GraphConfig, GraphModel
@@ -65,6 +66,10 @@ class GraphRun(TrainingRun):
 
     def train_epoch(self) -> float:
         """Train on up to ``epoch_size`` targets; the mean loss."""
+        # By the epoch alone, so that a resumed run steps as it would have.
+        remaining = max(1 - self._epoch / self.config.max_epochs, 0.05)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * remaining
         losses = [self._step(batch) for batch in self._sampler.epoch(self._epoch)]
         self._epoch += 1
         return float(np.mean(losses)) if losses else 0.0
@@ -85,19 +90,13 @@ class GraphRun(TrainingRun):
             batch.items, context, batch.offsets[:-1], mode="sum", per_sample_weights=weights
         )  # [batch, columns]
         table = vectors[batch.candidates]
-        scores = sum_over_ranks(sums @ table.T)  # [batch, candidates]
         if self.config.is_cosine:
-            norms = sum_over_ranks(sums.square().sum(1)).clamp_min(1e-12).sqrt()
-            lengths = sum_over_ranks(table.square().sum(1)).clamp_min(1e-12).sqrt()
-            scores = scores / norms[:, None] / lengths
+            sums, table = sums / row_norms(sums), table / row_norms(table)
         else:
-            totals = torch.zeros(len(sums)).index_add(0, batch.owners, weights)  # [batch]
-            # Every rank has it whole: a share each, for gradients of shared weights are summed.
-            totals = sum_over_ranks(totals / self._num_ranks)
-            scores = scores / totals.clamp_min(1e-12)[:, None] ** self.config.fold_exponent
-        scores = (scores / self.config.temperature).index_put(
-            batch.masked, torch.tensor(-torch.inf)
-        )
+            totals = torch.zeros(len(sums), 1).index_add(0, batch.owners, weights[:, None])
+            sums = sums / totals.clamp_min(1e-12) ** self.config.fold_exponent
+        scores = sum_over_ranks((sums / self.config.temperature) @ table.T)  # [batch, candidates]
+        scores = scores.index_put_(batch.masked, torch.tensor(-torch.inf))
         return functional.cross_entropy(scores, batch.targets)
 
     def _share_gradients(self) -> None:

@@ -2,7 +2,7 @@
 
 ``python ray_driver.py FOLDER NAME NUM_WORKERS EVENT`` prints one JSON line for each epoch
 and one for the outcome. EVENT is ``none``, ``kill`` (SIGKILL a worker at epoch 3) or
-``interrupt`` (SIGINT to the driver at epoch 3).
+``interrupt`` (SIGINT at epoch 3 to the process group, as a terminal's Ctrl-C does).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main(folder: Path, name: str, num_workers: int, event: str) -> None:
             if event == "kill":
                 kill_one_worker()
             if event == "interrupt":
-                os.kill(os.getpid(), signal.SIGINT)
+                os.killpg(os.getpgrp(), signal.SIGINT)
 
     config = config_type(name)(**json.loads((folder / f"{name}.json").read_text()))
     run_dir = folder / f"{name}-{num_workers}-{event if event == 'kill' else 'plain'}"
