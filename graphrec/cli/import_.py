@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -103,13 +102,15 @@ def _finish(progress: Progress) -> None:
 
 
 def _show(summary: ingestion.ImportSummary) -> None:
-    table = Table(title=f"import {summary.source}, {summary.seconds:.1f} s", box=SIMPLE)
+    # Seven columns of a million rows fit the 80 characters of a plain terminal.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("table", no_wrap=True)
     for name in TableCounts.model_fields:
         table.add_column(name, justify="right", no_wrap=True)
     for name, counts in summary.tables.items():
         table.add_row(name, *(f"{n:,}" for n in counts.model_dump().values()))
     console.print(table)
+    _say("imported", [f"{summary.source} in {summary.seconds:.1f} s"], style="green")
     held = ", ".join(f"{rows:,} {name}" for name, rows in summary.graph.items() if rows)
     _say("graph", [f"now holds {held or 'nothing'}"], style="green")
     _say("warning", summary.warnings, style="yellow")
