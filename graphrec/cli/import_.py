@@ -106,7 +106,8 @@ def _show(summary: ingestion.ImportSummary) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("table", no_wrap=True)
     for name in TableCounts.model_fields:
-        table.add_column(name, justify="right", no_wrap=True)
+        heading = {"duplicates": "duplicate", "quarantined": "refused"}.get(name, name)
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, counts in summary.tables.items():
         table.add_row(name, *(f"{n:,}" for n in counts.model_dump().values()))
     console.print(table)
