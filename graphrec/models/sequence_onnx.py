@@ -185,7 +185,7 @@ def build_encoder(weights: Mapping[str, np.ndarray], config: SequenceConfig) -> 
     graph = _Encoder(weights, config).write()
     graph.nodes[-1].output[0] = "session"
     items = helper.make_tensor_value_info("items", TensorProto.INT64, ["batch", "length"])
-    shape = ["batch", config.embedding_dim]
+    shape: list[str | int | None] = ["batch", config.embedding_dim]
     session = helper.make_tensor_value_info("session", TensorProto.FLOAT, shape)
     proto = helper.make_model(
         helper.make_graph(graph.nodes, "session_encoder", [items], [session], graph.constants),

@@ -248,3 +248,23 @@ def test_net_reads_only_directions():
     long = SequenceNet(given * 5, SMALL).eval()
     items = torch.tensor([[1, 2, 3]])
     assert torch.allclose(short(items), long(items), atol=1e-5)
+
+
+@pytest.mark.parametrize("num_negatives", [0, 20])
+def test_gradients_are_those_of_the_loss(num_negatives: int):
+    options = {"dropout": 0.0, "num_negatives": num_negatives, "batch_tokens": 16}
+    net = make_run(SMALL.model_copy(update=options)).net.double()
+    batch = next(WindowSampler(cycles(4, 6), NUM_ITEMS, net.config).epoch((0,)))
+    loss = net.loss(batch)
+    loss.backward()
+    for parameter in (net.item_embedding.weight, net.body.norm.weight):
+        direction = torch.randn_like(parameter) * (parameter.grad != 0)
+        expected = (parameter.grad * direction).sum().item()
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter.add_(direction, alpha=sign * 1e-5)
+                values.append(net.loss(batch).item())
+                parameter.sub_(direction, alpha=sign * 1e-5)
+        # Norms run in float32 inside the blocks: the quotient is only so exact.
+        assert (values[0] - values[1]) / 2e-5 == pytest.approx(expected, rel=2e-2, abs=2e-2)
