@@ -13,21 +13,18 @@ _MAX_CELLS = 20_000_000
 def target_ranks(model: Model, histories: Histories, targets: np.ndarray) -> np.ndarray:
     """Rank (from 0) of each target among the items its learner has not seen, int64 [n].
 
-    Ties count half against the target, so that a constant score earns nothing.
+    Ties count against the target: a model that scores all alike must not look perfect.
     """
     ranks = []
-    chunk = None
-    start = 0
+    start, chunk = 0, 256
     while start < len(histories):
-        chunk = chunk or 256
         rows = np.arange(start, min(start + chunk, len(histories)))
         part = histories.take(rows)
         scores = model.score(part)
         mine = scores[np.arange(len(rows)), targets[rows]].copy()
         scores[part.owners(), part.items] = -np.inf
         scores[np.arange(len(rows)), targets[rows]] = -np.inf
-        above = (scores > mine[:, None]).sum(1)
-        ranks.append(above + (scores == mine[:, None]).sum(1) // 2)
+        ranks.append((scores >= mine[:, None]).sum(1))
         start += len(rows)
         chunk = max(256, _MAX_CELLS // scores.shape[1])
     return np.concatenate(ranks) if ranks else np.zeros(0, np.int64)
