@@ -1,0 +1,173 @@
+"""``graphrec demo``: the whole product over the demonstration academy, in one command."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import orjson
+import typer
+
+from graphrec.bundle import BundleStore
+from graphrec.cli.common import StoreOption, console, err_console, is_interactive, settings_for
+from graphrec.cli.path import print_path
+from graphrec.cli.progress import StepLog
+from graphrec.cli.recommend import print_recommendations
+from graphrec.demo.catalogue import load_catalogue
+from graphrec.errors import GraphrecError
+from graphrec.events.simulator import SimulatorConfig, write_parquet
+from graphrec.graph.store import open_store
+from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.path_schemas import PathRequest, PathResponse
+from graphrec.recommend.schemas import RecommendResponse
+from graphrec.settings import Settings
+
+_LEARNER, _ROLE = "learner-000001", "data-scientist"
+_START_TIMEOUT_S = 60
+
+
+def demo(
+    learners: Annotated[
+        int, typer.Option("--learners", min=100, max=1_000_000, help="Learners to simulate.")
+    ] = 2_000,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Ray Train workers.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+    store: StoreOption = None,
+) -> None:
+    """Load the demonstration academy, train, serve, and show two answers; Ctrl-C ends it.
+
+    What is done is not done again: a second demo starts in seconds. Without a terminal the
+    service is stopped after the answers. Its store is the folder "demo" of the default one.
+    """
+    base = settings_for(store)
+    settings = base if store is not None else Settings(store=base.store_dir / "demo")
+    log = StepLog()
+    _load(settings, learners, seed, log)
+    _train(settings, workers, seed, log)
+    with _service(settings, port, log) as url:
+        _show(url, _LEARNER, _ROLE)
+        if is_interactive():
+            console.print(f"\nserving at {url} (docs: {url}/docs), Ctrl-C stops")
+            _wait()
+    log("stopped")
+
+
+def _load(settings: Settings, learners: int, seed: int, log: StepLog) -> None:
+    """Simulate learners and import them with the catalogue, unless the graph holds courses."""
+    with open_store(settings) as graph:
+        if graph.counts()["courses"]:
+            log(f"the academy is loaded already: {settings.store_dir}")
+            return
+    with tempfile.TemporaryDirectory(prefix="graphrec-demo-") as folder:
+        log(f"simulating {learners:,} learners over the academy")
+        config = SimulatorConfig(num_learners=learners, seed=seed)
+        write_parquet(load_catalogue(), config, Path(folder))
+        log("importing them into the graph")
+        _run(settings, "import", "native", folder)
+
+
+def _train(settings: Settings, workers: int, seed: int, log: StepLog) -> None:
+    if BundleStore(settings.bundles_dir).alias("champion") is not None:
+        log("a champion is trained already")
+        return
+    log("training on Ray")
+    _run(settings, "train", "--workers", str(workers), "--seed", str(seed))
+
+
+def _command(settings: Settings, *arguments: str) -> list[str]:
+    """A graphrec command of this very installation, on this demo's store."""
+    store = str(settings.store_dir)
+    return [sys.executable, "-m", "graphrec.cli.main", *arguments, "--store", store]
+
+
+def _run(settings: Settings, *arguments: str) -> None:
+    """Run a command as a process of its own: what it holds is free again afterwards.
+
+    Raises:
+        GraphrecError: It failed; what was wrong it has said itself.
+    """
+    code = subprocess.run(_command(settings, *arguments), check=False).returncode  # noqa: S603
+    if code == 128 + signal.SIGINT:
+        raise typer.Exit(code)
+    if code:
+        raise GraphrecError(
+            f"'graphrec {shlex.join(arguments)}' ended with exit code {code}.",
+            remedy="See above; graphrec doctor checks the installation.",
+        )
+
+
+@contextmanager
+def _service(settings: Settings, port: int, log: StepLog) -> Iterator[str]:
+    """The service as a process, stopped in good order at the end; gives its address."""
+    log("starting the service")
+    command = _command(settings, "serve", "--port", str(port), "--json")
+    # A session of its own: Ctrl-C reaches this process, which then ends the service.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
+    try:
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        yield str(_read_document(process.stdout)["url"])
+    finally:
+        process.terminate()
+        try:
+            process.wait(_START_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _read_document(stream: IO[bytes]) -> dict[str, Any]:
+    """The one JSON document that a started service prints.
+
+    Raises:
+        GraphrecError: The service ended before it was ready.
+    """
+    text = b""
+    for line in stream:
+        text += line
+        try:
+            found: dict[str, Any] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+        return found
+    raise GraphrecError("the service did not start.", remedy="Its own message stands above.")
+
+
+def _show(url: str, learner: str, role: str) -> None:
+    """Print the two curl lines and what they answer."""
+    recommend = f"{url}/v1/learners/{quote(learner, safe='')}/recommendations?k=5"
+    console.print("\n[bold]A recommendation[/bold]")
+    console.print(f"curl -s '{recommend}'", highlight=False, soft_wrap=True)
+    print_recommendations(RecommendResponse.model_validate_json(_fetch(Request(recommend))))  # noqa: S310
+    wanted = {"learner_id": learner, "target": {"role_id": role}, "hours_per_week": 6}
+    body = orjson.dumps(wanted).decode()
+    console.print("\n[bold]A learning path[/bold]")
+    line = f"curl -s {url}/v1/paths -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    console.print(line, highlight=False, soft_wrap=True)
+    headers = {"Content-Type": "application/json"}
+    asked = Request(f"{url}/v1/paths", data=body.encode(), headers=headers)  # noqa: S310
+    path = PathResponse.model_validate_json(_fetch(asked))
+    print_path(path, PathRequest.model_validate(wanted), Catalogue.from_tables(load_catalogue()))
+
+
+def _fetch(request: Request) -> bytes:
+    with urlopen(request, timeout=_START_TIMEOUT_S) as answer:  # noqa: S310 - our own service
+        content: bytes = answer.read()
+    return content
+
+
+def _wait() -> None:
+    """Until Ctrl-C."""
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        err_console.print("\nstopping")
