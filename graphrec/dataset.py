@@ -54,8 +54,8 @@ class Histories:
     def from_lists(cls, rows: Sequence[Sequence[int] | np.ndarray]) -> Histories:
         """Histories of a few learners given as lists of item indices, oldest first."""
         lengths = np.fromiter((len(r) for r in rows), np.int64, len(rows))
-        items = np.concatenate([np.asarray(r, np.int32) for r in rows]) if len(rows) else []
-        return cls(np.concatenate([[0], np.cumsum(lengths)]), np.asarray(items, np.int32))
+        items = np.concatenate([np.zeros(0, np.int32), *(np.asarray(r, np.int32) for r in rows)])
+        return cls(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), items)
 
     def take(self, rows: np.ndarray) -> Histories:
         """Histories of the learners ``rows`` (int or bool [m]), in that order."""

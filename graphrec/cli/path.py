@@ -82,7 +82,7 @@ def path(
         with open_graph(settings_for(store)) as graph:
             planner = _Planner(graph)
             answer = planner.answer(request)
-        _show(answer, request, planner.catalogue, as_json)
+        print_path(answer, request, planner.catalogue, as_json=as_json)
         return
     documents = list(_read(requests))
     with open_graph(settings_for(store)) as graph:
@@ -190,7 +190,10 @@ def _write(answers: Iterable[dict[str, Any]], output: Path | None) -> int:
     return num_failed
 
 
-def _show(answer: PathResponse, request: PathRequest, catalogue: Catalogue, as_json: bool) -> None:
+def print_path(
+    answer: PathResponse, request: PathRequest, catalogue: Catalogue, *, as_json: bool = False
+) -> None:
+    """Print a plan as a table with its notes, or as JSON."""
     if as_json:
         print_json(answer.model_dump())
         return

@@ -24,7 +24,7 @@ from graphrec.errors import ParameterError, SourceError
 from graphrec.recommend.recommender import Recommender
 from graphrec.recommend.schemas import CourseFilters, RecommendRequest, RecommendResponse
 
-_BATCH = 2_000
+_BATCH = 20_000
 """Learners read from the graph at once."""
 
 
@@ -58,6 +58,7 @@ def recommend(
     if learners is not None and output is not None:
         ids = list(_read_ids(learners))
         with Recommender.open(settings) as recommender:
+            recommender.preload()
             num_cold = _write_batch(recommender, ids, k, output)
         err_console.print(
             f"{len(ids):,} learners, {num_cold:,} of them cold: {output}", highlight=False
@@ -100,12 +101,16 @@ def _write_batch(recommender: Recommender, ids: list[str], k: int, output: Path)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
     num_cold = 0
-    starts = range(0, len(ids), _BATCH)
+    answers = (
+        answer
+        for start in range(0, len(ids), _BATCH)
+        for answer in recommender.recommend_many(ids[start : start + _BATCH], k)
+    )
+    shown = track(answers, "recommending", len(ids), console=err_console, transient=True)
     with partial.open("wb") as handle:
-        for start in track(starts, "recommending", console=err_console, transient=True):
-            for answer in recommender.recommend_many(ids[start : start + _BATCH], k):
-                num_cold += answer.cold
-                handle.write(orjson.dumps(answer) + b"\n")
+        for answer in shown:
+            num_cold += answer.cold
+            handle.write(orjson.dumps(answer) + b"\n")
         handle.flush()
         os.fsync(handle.fileno())
     partial.replace(output)

@@ -11,14 +11,13 @@ import pyarrow.compute as pc
 from graphrec.dataset import Dataset
 from graphrec.features.histories import (
     TYPE_CODES,
+    UNKNOWN,
     InteractionArrays,
     build_histories,
     has_commitments,
     split_signals,
 )
 from graphrec.ids import IdMap
-
-_UNKNOWN = np.iinfo(np.int64).min
 
 
 def dataset_from_tables(tables: Mapping[str, pa.Table]) -> Dataset:
@@ -66,8 +65,8 @@ def interaction_arrays(table: pa.Table | None, learners: IdMap, items: IdMap) ->
         _dense(table["learner_id"], learners),
         _dense(table["course_id"], items),
         types.astype(np.int8),
-        pc.fill_null(table["at"], _UNKNOWN).to_numpy(),
-        pc.fill_null(table["seq"], _UNKNOWN).to_numpy(),
+        pc.fill_null(table["at"], UNKNOWN).to_numpy(),
+        pc.fill_null(table["seq"], UNKNOWN).to_numpy(),
     )
     return rows.take((rows.learners >= 0) & (rows.items >= 0) & (types >= 0))
 

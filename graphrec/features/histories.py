@@ -16,7 +16,8 @@ from graphrec.schema import INTERACTION_TYPES
 
 TYPE_CODES = {name: code for code, name in enumerate(INTERACTION_TYPES)}
 _COMMITTED = [TYPE_CODES[name] for name in ("enrolled", "completed", "dropped")]
-_UNKNOWN = np.iinfo(np.int64).min
+UNKNOWN = int(np.iinfo(np.int64).min)
+"""Time or sequence number that the source does not give."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def build_histories(rows: InteractionArrays, num_learners: int) -> Histories:
     A learner is ordered when all of their rows have a time, or all have a sequence
     number; otherwise the items come by index and the order means nothing.
     """
-    timed = _all_per_learner(rows.learners, rows.times != _UNKNOWN, num_learners)
-    numbered = _all_per_learner(rows.learners, rows.seqs != _UNKNOWN, num_learners)
+    timed = _all_per_learner(rows.learners, rows.times != UNKNOWN, num_learners)
+    numbered = _all_per_learner(rows.learners, rows.seqs != UNKNOWN, num_learners)
     primary = np.where(timed[rows.learners], rows.times, rows.seqs)
     is_ordered = timed | numbered
     primary = np.where(is_ordered[rows.learners], primary, 0)
@@ -78,11 +79,11 @@ def build_histories(rows: InteractionArrays, num_learners: int) -> Histories:
     learners, items, times = learners[first], items[first], times[first]
     lengths = np.bincount(learners, minlength=num_learners)
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    known = bool((times != _UNKNOWN).any())
+    known = bool((times != UNKNOWN).any())
     return Histories(
         indptr,
         items.astype(np.int32),
-        np.where(times == _UNKNOWN, -1, times) if known else None,
+        np.where(times == UNKNOWN, -1, times) if known else None,
         is_ordered | (lengths <= 1),
     )
 

@@ -54,4 +54,4 @@ class EmbeddingModel(Model):
 
     def score(self, histories: Histories) -> np.ndarray:
         """Inner products of the session vectors with every item vector."""
-        return (self.encode(histories) @ self.item_vectors().T).astype(np.float32, copy=False)
+        return np.asarray(self.encode(histories) @ self.item_vectors().T, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -79,10 +79,10 @@ def _solve(X: sp.csc_array, ridge: float) -> np.ndarray:
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     weights = inverse / -np.diag(inverse)[None, :]
     np.fill_diagonal(weights, 0.0)
-    return weights
+    return np.asarray(weights, np.float32)
 
 
-def _expand(weights: np.ndarray, taken: np.ndarray, num_items: int, num_kept: int) -> sp.csr_array:
+def _expand(weights: np.ndarray, taken: np.ndarray, num_items: int, num_kept: int) -> Any:
     """Largest weights of each row as a sparse matrix over all items."""
     kept = min(num_kept, weights.shape[1])
     if kept == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,9 +28,9 @@ class ItemItemModel(Model):
 
     def __init__(self, matrix: sp.csr_array | None = None, recency: float = 0.0) -> None:
         self.recency = recency
-        self._set_matrix(matrix if matrix is not None else sp.csr_array((0, 0), dtype=np.float32))
+        self._set_matrix(sp.csr_array((0, 0), dtype=np.float32) if matrix is None else matrix)
 
-    def _set_matrix(self, matrix: sp.csr_array) -> None:
+    def _set_matrix(self, matrix: Any) -> None:
         self.matrix = matrix
         num_items = matrix.shape[0]
         self._dense = matrix.toarray() if 0 < num_items <= DENSE_ITEMS else None
@@ -40,7 +40,7 @@ class ItemItemModel(Model):
         weighted = weighted_matrix(histories, self.matrix.shape[0], self.recency)
         if self._dense is not None:
             return np.asarray(weighted @ self._dense, np.float32)
-        return (weighted @ self.matrix).toarray().astype(np.float32, copy=False)
+        return np.asarray((weighted @ self.matrix).toarray(), np.float32)
 
     def row(self, item: int) -> np.ndarray:
         """One row of the matrix, float32 [num_items]."""

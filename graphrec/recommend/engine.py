@@ -5,7 +5,7 @@ Immutable once built, so that a request keeps one view while a new champion is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ class Engine:
 
     Args:
         catalogue: What can be recommended.
-        popularity: Learners of each course by id, as the graph stands.
+        popularity: Learners of each course by id.
         trained: The bundle's pipeline; None: popularity and roles alone.
         bundle_id: Of ``trained``.
     """
@@ -64,7 +64,7 @@ class Engine:
     def __init__(
         self,
         catalogue: Catalogue,
-        popularity: dict[str, int],
+        popularity: Mapping[str, float],
         trained: TrainedPipeline | None,
         bundle_id: str | None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,38 +27,40 @@ class Explainer:
         course_id: str,
         *,
         history: Sequence[str],
-        state: LearnerState,
+        state: Callable[[], LearnerState],
         target_role_id: str | None,
         num_learners: int,
+        rows: np.ndarray,
     ) -> Reason:
         """The best reason for one course.
 
         Args:
             course_id: Recommended.
             history: Courses taken or viewed, oldest first.
-            state: What the learner holds.
+            state: Gives what the learner holds; asked only where a role is aimed at.
             target_role_id: The role aimed at.
             num_learners: Who took the course, for want of a better reason.
+            rows: Dense rows of ``history`` in the bundle, int64, -1 unknown.
         """
         return (
             self._needed_by_role(course_id, state, target_role_id)
             or self._unlocked(course_id, history)
-            or self._co_taken(course_id, history)
+            or self._co_taken(course_id, history, rows)
             or self._shares_skill(course_id, history)
             or self._popular(course_id, num_learners)
         )
 
     def _needed_by_role(
-        self, course_id: str, state: LearnerState, role_id: str | None
+        self, course_id: str, state: Callable[[], LearnerState], role_id: str | None
     ) -> Reason | None:
         if role_id is None:
             return None
         needs = self._catalogue.role_needs(role_id)
         for skill_id in sorted(self._catalogue.skills_of(course_id)):
             need = needs.get(skill_id)
-            if need is None or state.holds(skill_id, need.level):
+            if need is None or state().holds(skill_id, need.level):
                 continue
-            return Reason(
+            return Reason.model_construct(
                 code="teaches_needed_skill",
                 text=f"{self._catalogue.role_name(role_id)} needs "
                 f"{self._catalogue.skill_name(skill_id)}, which this course teaches.",
@@ -69,21 +71,22 @@ class Explainer:
 
     def _unlocked(self, course_id: str, history: Sequence[str]) -> Reason | None:
         required = {one for group in self._catalogue.required_groups(course_id) for one in group}
+        if not required:
+            return None
         for taken in reversed(history):
             if taken in required:
-                return Reason(
+                return Reason.model_construct(
                     code="unlocked_by",
                     text=f"You took {self._catalogue.course_name(taken)}, which it requires.",
                     because_course_id=taken,
                 )
         return None
 
-    def _co_taken(self, course_id: str, history: Sequence[str]) -> Reason | None:
+    def _co_taken(self, course_id: str, history: Sequence[str], rows: np.ndarray) -> Reason | None:
         trained = self._trained
         item = None if trained is None else trained.items.index(course_id)
-        if trained is None or item is None or not history:
+        if trained is None or item is None:
             return None
-        rows = trained.items.indices(history)
         known = np.flatnonzero(rows >= 0)
         if not len(known):
             return None
@@ -93,7 +96,7 @@ class Explainer:
         count = int(shared.max())
         if count < _MIN_SHARED:
             return None
-        return Reason(
+        return Reason.model_construct(
             code="co_taken",
             text=f"{count} learners of {self._catalogue.course_name(history[best])} took it too.",
             because_course_id=history[best],
@@ -105,7 +108,7 @@ class Explainer:
         for taken in reversed(history):
             for skill_id in sorted(self._catalogue.skills_of(taken)):
                 if skill_id in taught:
-                    return Reason(
+                    return Reason.model_construct(
                         code="shares_skill",
                         text=f"It goes on with {self._catalogue.skill_name(skill_id)} "
                         f"from {self._catalogue.course_name(taken)}.",
@@ -116,8 +119,10 @@ class Explainer:
 
     def _popular(self, course_id: str, num_learners: int) -> Reason:
         if num_learners == 0:
-            return Reason(code="new", text="New in the catalogue: nobody has taken it yet.")
-        return Reason(
+            return Reason.model_construct(
+                code="new", text="New in the catalogue: nobody has taken it yet."
+            )
+        return Reason.model_construct(
             code="popular",
             text=f"{num_learners} learners took it.",
             num_learners=num_learners,

@@ -11,22 +11,31 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphrec.dataset import Histories
-from graphrec.features.dataset import interaction_arrays
-from graphrec.features.histories import build_histories, split_signals
+from graphrec.features.histories import (
+    TYPE_CODES,
+    UNKNOWN,
+    InteractionArrays,
+    build_histories,
+    split_signals,
+)
 from graphrec.graph.store import GraphStore
 from graphrec.ids import IdMap
 from graphrec.recommend.catalogue import Catalogue
-from graphrec.recommend.mastery import ANONYMOUS, LearnerState, learner_state
-from graphrec.schema import TABLES
+from graphrec.recommend.learner_table import MAX_ROWS, LearnerTable
+from graphrec.recommend.mastery import LearnerState, learner_state, taken_courses
 
 MAX_KEPT = 100_000
 """Learners kept in memory, some 2 kB each."""
+
+_TABLES = ("learners", "interactions", "holds")
 
 _BULK = 200
 """From so many learners on, one export is cheaper than a look-up each."""
@@ -34,28 +43,51 @@ _BULK = 200
 
 @dataclass(frozen=True)
 class Learner:
-    """One learner as of the moment of reading.
+    """One learner as of the moment of reading; what costs more is worked out when asked for.
 
     Attributes:
         learner_id: As asked; None for an anonymous one.
+        catalogue: Whose courses teach the skills.
         is_known: Whether the graph has the learner.
         rows: Interaction rows: course_id, type, at, seq.
-        state: Completed, enrolled, mastered.
+        holds: Assessed skills: skill_id, level.
         target_role_id: The role aimed at, or None.
-        encoded: Cache of the recommender, by bundle id.
+        has_completions: Whether the graph records completions at all.
+        encoded: Cache of the engine, by bundle id.
     """
 
     learner_id: str | None
+    catalogue: Catalogue
     is_known: bool = False
     rows: tuple[Mapping[str, Any], ...] = ()
-    state: LearnerState = ANONYMOUS
+    holds: tuple[Mapping[str, Any], ...] = ()
     target_role_id: str | None = None
+    has_completions: bool = True
     encoded: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
+    def history(self) -> list[str]:
+        """Courses met, as stored."""
+        return [row["course_id"] for row in self.rows]
+
+    @cached_property
+    def completed(self) -> frozenset[str]:
+        """Courses that satisfy prerequisites."""
+        return self._courses[0]
+
+    @cached_property
     def taken(self) -> frozenset[str]:
         """Courses never to be recommended: completed or being taken."""
-        return self.state.completed | self.state.enrolled
+        return self._courses[0] | self._courses[1]
+
+    @cached_property
+    def state(self) -> LearnerState:
+        """What the learner holds."""
+        return learner_state(self.rows, self.catalogue, self.has_completions, self.holds)
+
+    @cached_property
+    def _courses(self) -> tuple[frozenset[str], frozenset[str]]:
+        return taken_courses(self.rows, self.has_completions)
 
 
 class LearnerReader:
@@ -82,6 +114,9 @@ class LearnerReader:
         self._ttl_s = ttl_s
         self._kept: OrderedDict[str, tuple[float, Learner]] = OrderedDict()
         self._lock = threading.Lock()
+        self._generation = 0
+        self._table: LearnerTable | None = None
+        self._changed: set[str] = set()
 
     def get(self, learner_id: str) -> Learner:
         """One learner; an unknown one has ``is_known`` False."""
@@ -89,8 +124,11 @@ class LearnerReader:
         kept = self._kept.get(learner_id)
         if kept is not None and (self._ttl_s is None or now - kept[0] < self._ttl_s):
             return kept[1]
-        learner = self._read(learner_id)
+        generation = self._generation
+        learner = self._from_table(learner_id) or self._read(learner_id)
         with self._lock:
+            if generation != self._generation:
+                return learner  # an event may have arrived while it was read: do not keep it
             self._kept[learner_id] = (now, learner)
             self._kept.move_to_end(learner_id)
             while len(self._kept) > MAX_KEPT:
@@ -99,55 +137,71 @@ class LearnerReader:
 
     def get_many(self, learner_ids: Sequence[str]) -> list[Learner]:
         """Learners in the order asked."""
-        if len(learner_ids) < _BULK:
+        if len(learner_ids) < _BULK or self._table is not None:
             return [self.get(learner_id) for learner_id in learner_ids]
         wanted = pa.array(sorted(set(learner_ids)), pa.string())
-        tables = self._store.export_snapshot(["learners", "interactions", "holds"])
-        picked = {
-            name: table.filter(pc.is_in(table["learner_id"], wanted))
-            for name, table in tables.items()
-        }
-        profiles = {row["learner_id"]: row for row in picked["learners"].to_pylist()}
-        rows, holds = (_by_learner(picked[name]) for name in ("interactions", "holds"))
+        tables = self._store.export_snapshot(_TABLES)
+        table = LearnerTable(
+            {name: t.filter(pc.is_in(t["learner_id"], wanted)) for name, t in tables.items()}
+        )
         return [
-            self._build(i, i in profiles, rows.get(i, ()), holds.get(i, ()), profiles.get(i))
-            for i in learner_ids
+            self._build(i, table.rows(i), table.holds(i), table.profile(i)) for i in learner_ids
         ]
 
     def forget(self, learner_ids: Iterable[str]) -> None:
         """Read these learners anew next time: something happened to them."""
         with self._lock:
+            self._generation += 1
             for learner_id in learner_ids:
+                self._changed.add(learner_id)
                 self._kept.pop(learner_id, None)
+
+    def preload(self) -> None:
+        """Read everybody at once, where this process alone writes and memory allows."""
+        if self._ttl_s is not None or self._store.counts()["interactions"] > MAX_ROWS:
+            return
+        with self._lock:
+            self._table = None
+            self._changed.clear()  # whoever changes from here on is read from the graph
+        self._table = LearnerTable(self._store.export_snapshot(_TABLES))
+
+    def _from_table(self, learner_id: str) -> Learner | None:
+        table = self._table
+        if table is None or learner_id in self._changed:
+            return None
+        profile = table.profile(learner_id)
+        if profile is None:
+            return None
+        return self._build(learner_id, table.rows(learner_id), table.holds(learner_id), profile)
+
+    def anonymous(self) -> Learner:
+        """Somebody of whom nothing is stored."""
+        return Learner(None, self.catalogue)
 
     def _read(self, learner_id: str) -> Learner:
         profile = self._store.run("learner_profile", learner_id=learner_id)
         if not profile:
-            return Learner(learner_id)
+            return Learner(learner_id, self.catalogue)
         rows = self._store.run("learner_history", learner_id=learner_id)
         holds = self._store.run("learner_holds", learner_id=learner_id)
-        return self._build(learner_id, True, rows, holds, profile[0])
+        return self._build(learner_id, rows, holds, profile[0])
 
     def _build(
         self,
         learner_id: str,
-        is_known: bool,
         rows: Iterable[Mapping[str, Any]],
         holds: Iterable[Mapping[str, Any]],
         profile: Mapping[str, Any] | None,
     ) -> Learner:
-        rows = tuple(rows)
-        state = learner_state(rows, self.catalogue, self.has_completions, holds)
-        target = (profile or {}).get("target_role_id") or None
-        return Learner(learner_id, is_known, rows, state, target)
-
-
-def _by_learner(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    """Rows of a table grouped by learner."""
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        grouped.setdefault(row["learner_id"], []).append(row)
-    return grouped
+        return Learner(
+            learner_id,
+            self.catalogue,
+            is_known=profile is not None,
+            rows=tuple(rows),
+            holds=tuple(holds),
+            target_role_id=(profile or {}).get("target_role_id") or None,
+            has_completions=self.has_completions,
+        )
 
 
 def histories_of(
@@ -160,20 +214,19 @@ def histories_of(
         items: Dense rows of the bundle; courses it does not know are left out.
         committed: The bundle's ``has_commitments``.
     """
-    names = [str(number) for number in range(len(learners))]
-    flat = [
-        {**row, "learner_id": name}
-        for name, learner in zip(names, learners, strict=True)
-        for row in learner.rows
-    ]
-    columns = {
-        column: [row.get(column) for row in flat]
-        for column in ("learner_id", "course_id", "type", "at", "seq")
-    }
-    schema = TABLES["interactions"].schema
-    table = pa.table({name: pa.array(v, schema.field(name).type) for name, v in columns.items()})
-    taken, viewed = split_signals(
-        interaction_arrays(table, IdMap(names), items), committed=committed
+    owners = [n for n, learner in enumerate(learners) for _ in learner.rows]
+    flat = [row for learner in learners for row in learner.rows]
+    arrays = InteractionArrays(
+        np.array(owners, np.int64),
+        items.indices(row["course_id"] for row in flat),
+        np.array([TYPE_CODES[row["type"]] for row in flat], np.int8),
+        np.array([_or_unknown(row.get("at")) for row in flat], np.int64),
+        np.array([_or_unknown(row.get("seq")) for row in flat], np.int64),
     )
+    taken, viewed = split_signals(arrays.take(arrays.items >= 0), committed=committed)
     views = None if viewed is None else build_histories(viewed, len(learners))
     return build_histories(taken, len(learners)), views
+
+
+def _or_unknown(value: int | None) -> int:
+    return UNKNOWN if value is None else value

@@ -74,6 +74,20 @@ def learner_state(
             counts as its completion.
         holds_rows: Rows with ``skill_id`` and ``level``.
     """
+    completed, enrolled = taken_courses(history_rows, has_completions)
+    confidence = FROM_COMPLETION
+    warnings: tuple[str, ...] = ()
+    if not has_completions and completed:
+        confidence, warnings = FROM_ENROLMENT, (ENROLMENTS_COUNT,)
+    state = LearnerState(enrolled=enrolled, warnings=warnings)
+    state = with_completed(state, completed, catalogue, confidence)
+    return with_mastered(state, {row["skill_id"]: row.get("level") for row in holds_rows})
+
+
+def taken_courses(
+    history_rows: Iterable[Mapping[str, Any]], has_completions: bool
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Courses that count as completed, and those being taken (arguments as ``learner_state``)."""
     latest: dict[str, tuple[float, float]] = {}
     dropped: dict[str, tuple[float, float]] = {}
     completed: set[str] = set()
@@ -85,14 +99,9 @@ def learner_state(
             times = latest if kind == "enrolled" else dropped
             times[course] = max(times.get(course, (-1.0, -1.0)), _when(row))
     enrolled = {c for c, when in latest.items() if c not in dropped or when > dropped[c]}
-    confidence = FROM_COMPLETION
-    warnings: tuple[str, ...] = ()
-    if not has_completions and enrolled:
+    if not has_completions:
         completed, enrolled = completed | enrolled, set()
-        confidence, warnings = FROM_ENROLMENT, (ENROLMENTS_COUNT,)
-    state = LearnerState(enrolled=frozenset(enrolled - completed), warnings=warnings)
-    state = with_completed(state, completed, catalogue, confidence)
-    return with_mastered(state, {row["skill_id"]: row.get("level") for row in holds_rows})
+    return frozenset(completed), frozenset(enrolled - completed)
 
 
 def with_completed(

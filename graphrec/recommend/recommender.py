@@ -26,7 +26,7 @@ from graphrec.graph.store import GraphStore, Row, open_store
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.engine import Engine, Picked
 from graphrec.recommend.learners import Learner, LearnerReader
-from graphrec.recommend.mastery import FROM_ENROLMENT, with_completed
+from graphrec.recommend.mastery import ANONYMOUS, FROM_ENROLMENT, LearnerState, with_completed
 from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
@@ -103,6 +103,10 @@ class Recommender:
             settings = Settings() if settings is None else Settings(store=Path(settings))
         return cls(settings, store or open_store(settings))
 
+    def preload(self) -> None:
+        """Read every learner into memory, where the graph is this process's own."""
+        self.learners.preload()
+
     def close(self) -> None:
         """Close the graph; idempotent."""
         self.store.close()
@@ -140,27 +144,28 @@ class Recommender:
         engine = self._engine
         if request.target_role_id is not None:
             _known_role(engine.catalogue, request.target_role_id, "target_role_id")
-        learner = self.learners.get(request.learner_id) if request.learner_id else Learner(None)
+        learner = self._learner(request.learner_id)
         recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
         role_id = request.target_role_id or learner.target_role_id
-        state = learner.state
-        if recent:
-            state = with_completed(state, recent, engine.catalogue, FROM_ENROLMENT)
         allowed = engine.eligibility.allowed(
-            taken=learner.taken | set(recent),
-            completed=state.completed,
+            taken=learner.taken.union(recent),
+            completed=learner.completed.union(recent),
             exclude=request.exclude,
             filters=request.filters,
         )
         picked = engine.pick(engine.encode(learner, recent), allowed, role_id, k or request.k)
-        history = [*(row["course_id"] for row in learner.rows), *recent]
+        history = [*learner.history, *recent]
         explain = partial(
-            engine.explainer.explain, history=history, state=state, target_role_id=role_id
+            engine.explainer.explain,
+            history=history,
+            state=partial(_state_with, learner, recent),
+            target_role_id=role_id,
+            rows=engine.items.indices(history),
         )
         courses = [
             _describe(engine, picked, position, explain) for position in range(len(picked.items))
         ]
-        return RecommendResponse(
+        return RecommendResponse.model_construct(
             learner_id=request.learner_id,
             source=picked.source,
             is_cold=not history,
@@ -180,9 +185,7 @@ class Recommender:
         for learner_id, learner in zip(
             learner_ids, self.learners.get_many(learner_ids), strict=True
         ):
-            allowed = engine.eligibility.allowed(
-                taken=learner.taken, completed=learner.state.completed
-            )
+            allowed = engine.eligibility.allowed(taken=learner.taken, completed=learner.completed)
             encoded = engine.encode(learner)
             picked = engine.pick(encoded, allowed, learner.target_role_id, k)
             yield BatchAnswer(
@@ -199,10 +202,10 @@ class Recommender:
             UnknownIdError: The target or the learner does not exist.
         """
         engine = self._engine
-        learner = Learner(None)
+        state = ANONYMOUS
         if request.learner_id is not None:
-            learner = self._known_learner(request.learner_id)
-        return plan(request, engine.catalogue, learner.state)
+            state = self._known_learner(request.learner_id).state
+        return plan(request, engine.catalogue, state)
 
     def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
         """Courses near another one, hidden ones left out.
@@ -296,6 +299,9 @@ class Recommender:
         rows = self.store.run("example_learner")
         return str(rows[0]["learner_id"]) if rows else None
 
+    def _learner(self, learner_id: str | None) -> Learner:
+        return self.learners.get(learner_id) if learner_id else self.learners.anonymous()
+
     def _known_learner(self, learner_id: str) -> Learner:
         learner = self.learners.get(learner_id)
         if not learner.is_known:
@@ -316,18 +322,19 @@ class Recommender:
 
     def _load(self, catalogue: Catalogue) -> Engine:
         """An engine on the champion, or on popularity with the reason kept."""
-        rows = self.store.run("course_popularity")
-        popularity = {row["course_id"]: int(row["num_learners"]) for row in rows}
         champion = self._champion()
         try:
             bundle = self._bundles.load(_CHAMPION)
-            engine = Engine(catalogue, popularity, read_pipeline(bundle), bundle.id)
+            trained = read_pipeline(bundle)
         except BundleError as error:
             self._unusable = (champion, str(error))
+            rows = self.store.run("course_popularity")
+            popularity = {row["course_id"]: int(row["num_learners"]) for row in rows}
             return Engine(catalogue, popularity, None, None)
         self._unusable = None
         self.learners.catalogue = catalogue
-        return engine
+        popularity = dict(zip(trained.items, trained.popularity.tolist(), strict=True))
+        return Engine(catalogue, popularity, trained, bundle.id)
 
 
 def _describe(
@@ -336,7 +343,7 @@ def _describe(
     """One picked item as it is answered."""
     row = int(picked.items[position])
     course = engine.catalogue.courses[engine.items.id(row)]
-    return RecommendedCourse(
+    return RecommendedCourse.model_construct(
         course_id=course.course_id,
         title=course.title,
         level=course.level,
@@ -349,6 +356,13 @@ def _describe(
     )
 
 
+def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:
+    """What a learner holds after the courses of this session."""
+    if not recent:
+        return learner.state
+    return with_completed(learner.state, recent, learner.catalogue, FROM_ENROLMENT)
+
+
 def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:
     if not catalogue.has_role(role_id):
         raise UnknownIdError(
@@ -357,7 +371,7 @@ def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:
 
 
 def _warnings(request: RecommendRequest, learner: Learner, recent: Sequence[str]) -> list[str]:
-    found = list(learner.state.warnings)
+    found: list[str] = []
     if request.learner_id is not None and not learner.is_known:
         found.append("This learner is unknown: the answer is the same for any newcomer.")
     unknown = sorted(set(request.recent_courses) - set(recent))
