@@ -233,6 +233,20 @@ def test_wrong_shapes_are_refused():
         SequenceRun(dataset, (train, targets), SMALL, np.zeros((3, 16), np.float32))
 
 
+def test_defaults_follow_the_shape_of_the_data():
+    def choose(rows: Histories, num_items: int = NUM_ITEMS) -> SequenceConfig:
+        return SequenceConfig.for_dataset(make_dataset(rows, num_items))
+
+    short, long = choose(cycles(300, 6)), choose(cycles(300, 38))
+    assert (short.max_len, long.max_len) == (50, 152)
+    assert (choose(cycles(20, 6)).dropout, short.dropout) == (0.4, 0.2)
+    assert short.batch_tokens < choose(cycles(2000, 38)).batch_tokens
+    wide = choose(cycles(30_000, 6), num_items=50_000)
+    assert (short.num_negatives, wide.num_negatives) == (0, 2048)
+    nothing = choose(Histories.from_lists([[], [1]]))
+    assert nothing.max_len == 50
+
+
 def test_fit_trains_on_a_dataset():
     dataset = make_dataset(cycles(100, 9))
     model = train_sequence(dataset, SMALL)
