@@ -78,6 +78,12 @@ class Histories:
         times = None if self.times is None else self.times[flat]
         return replace(self, indptr=indptr, items=self.items[flat], times=times)
 
+    def keep(self, mask: np.ndarray) -> Histories:
+        """The same learners with the entries where ``mask`` (bool [nnz]) holds."""
+        indptr = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)[self.indptr]
+        times = None if self.times is None else self.times[mask]
+        return replace(self, indptr=indptr, items=self.items[mask], times=times)
+
     def matrix(self, num_items: int) -> sp.csr_array:
         """Binary learner-item matrix, float32 [n, num_items]; repeats count once."""
         values = np.ones(len(self.items), np.float32)

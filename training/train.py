@@ -126,7 +126,8 @@ def train(
         np.clip(eligible * options.validation_share, options.min_validation, options.max_validation)
     )
     held = hold_out_last(dataset.histories, min_length=2, seed=options.seed, max_learners=most)
-    validation = Validation(held.inputs, held.targets, signals.take(held.rows))
+    known = signals.take(held.rows).before(held.times)
+    validation = Validation(held.inputs, held.targets, known)
     log(
         f"snapshot {data.id}: {len(dataset.learners):,} learners, {dataset.num_items:,} courses, "
         f"{len(dataset.histories.items):,} interactions; {len(held.rows):,} held out to choose by"

@@ -40,13 +40,14 @@ def from_top(
     """Recall and NDCG with several right items a learner (LightGCN's definitions).
 
     Args:
-        top: int [n, K], best first, K >= the largest cutoff.
+        top: int [n, K], best first, K >= the largest cutoff; -1 where nothing is given.
         relevant: Test items of the same n learners; each has one.
         num_items: Size of the catalogue.
         cutoffs: Where to cut.
     """
     rows = np.arange(len(top), dtype=np.int64)[:, None]
-    hits = np.isin(rows * num_items + top, relevant.owners() * num_items + relevant.items)
+    keys = relevant.owners() * num_items + relevant.items
+    hits = np.isin(rows * num_items + top, keys) & (top >= 0)
     discounts = 1.0 / np.log2(np.arange(top.shape[1]) + 2.0)
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
     result: dict[str, float] = {}

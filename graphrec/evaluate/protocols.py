@@ -41,6 +41,8 @@ PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 BASELINE_BLEND = "ease+sequence_rules"
 """The strongest simple composition, a row of its own: what the pipeline must beat."""
 
+_BASELINE_PARTS = ("popularity", "ease", "sequence_rules")
+
 _NUM_SAMPLED = 100
 _TOP = 20
 _PUBLISHED_RECENCY = {"itemknn": 0.0, "ease": 0.0}
@@ -110,8 +112,15 @@ def split(
         return Task(_train(dataset, held.train), _validation(held, signals), inputs, targets)
     last = hold_out_last(dataset.histories, min_length=3, seed=seed)
     held = hold_out_last(last.train, min_length=2, seed=seed + 1)
+    if not len(last.rows):
+        raise ParameterError(
+            "no learner has three interactions, so that there is nothing to ask.",
+            where="data",
+            remedy="One is learned from, one chosen on and one asked.",
+        )
     train, validation = _train(dataset, held.train), _validation(held, signals)
-    return Task(train, validation, last.inputs, last.targets, signals.take(last.rows))
+    known = signals.take(last.rows).before(last.times)
+    return Task(train, validation, last.inputs, last.targets, known)
 
 
 def _train(dataset: Dataset, histories: Histories) -> Dataset:
@@ -119,7 +128,7 @@ def _train(dataset: Dataset, histories: Histories) -> Dataset:
 
 
 def _validation(held: HeldOut, signals: LearnerSignals) -> Validation:
-    return Validation(held.inputs, held.targets, signals.take(held.rows))
+    return Validation(held.inputs, held.targets, signals.take(held.rows).before(held.times))
 
 
 def evaluate(
@@ -137,10 +146,12 @@ def evaluate(
         task: The split.
         protocol: One of ``PROTOCOLS``.
         fit_neural: Trains graph and sequence.
-        names: Rows wanted; "pipeline" needs its parts, which are then fitted too.
+        names: Rows wanted; "pipeline" is composed of the models named beside it and
+            popularity, and of all models where it stands alone.
         seed: Of samples.
         report: Told of each step.
     """
+    asked = _Asked.of(task, protocol, seed)
     wants_pipeline = "pipeline" in names
     parts = MODEL_NAMES if wants_pipeline and len(names) == 1 else names
     needed = [n for n in MODEL_NAMES if n in parts or (wants_pipeline and n == "popularity")]
@@ -152,7 +163,6 @@ def evaluate(
         seed=seed,
         report=report,
     )
-    asked = _Asked.of(task, protocol, seed)
     results: dict[str, dict[str, float]] = {}
     for name, model in fitted.models.items():
         if name in names:
@@ -160,8 +170,9 @@ def evaluate(
             results[name] = _row(asked, _published(model), fitted.seconds[name])
     weights: dict[str, float] = {}
     if wants_pipeline:
-        baseline = {n: fitted.models[n] for n in _baseline_parts(fitted)}
-        if len(baseline) == 3:
+        baseline = {n: fitted.models[n] for n in _BASELINE_PARTS if n in fitted.models}
+        # A row that costs nothing where its parts are rows too, and none asked for elsewhere.
+        if len(baseline) == len(_BASELINE_PARTS) and {"ease", "sequence_rules"} <= set(names):
             results[BASELINE_BLEND] = _row_of_pipeline(asked, baseline, task, seed, 0.0, report)[0]
         report("pipeline: learning the blend")
         seconds = sum(fitted.seconds.values())
@@ -169,10 +180,6 @@ def evaluate(
             asked, fitted.models, task, seed, seconds, report
         )
     return Evaluation(results, fitted, weights)
-
-
-def _baseline_parts(fitted: Fitted) -> list[str]:
-    return [n for n in ("popularity", "ease", "sequence_rules") if n in fitted.models]
 
 
 def _published(model: Model) -> Callable[[Histories, np.ndarray], np.ndarray]:
@@ -287,9 +294,12 @@ class _Asked:
         tops = []
         for rows in batches(len(self.inputs), self.num_items):
             scores = self._open(score, rows)
-            edge = np.argpartition(-scores, _TOP, axis=1)[:, :_TOP]
-            order = np.argsort(-np.take_along_axis(scores, edge, axis=1), axis=1, kind="stable")
-            tops.append(np.take_along_axis(edge, order, axis=1))
+            # Fewer items than are asked for leave places that hold nothing.
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :_TOP]
+            is_given = np.isfinite(np.take_along_axis(scores, order, axis=1))
+            top = np.full((len(rows), _TOP), -1, np.int64)
+            top[:, : order.shape[1]] = np.where(is_given, order, -1)
+            tops.append(top)
         return from_top(np.concatenate(tops), tests, self.num_items)
 
     def _open(self, score: Any, rows: np.ndarray) -> np.ndarray:

@@ -17,11 +17,14 @@ class HeldOut:
         train: Histories without the held-out items; same learners, same order.
         rows: int64 [m]; the learners who have a target.
         targets: int32 [m]; the item held out of each.
+        times: int64 [m], epoch ms at which each took its target, -1 where unknown; None
+            where no interaction has a time.
     """
 
     train: Histories
     rows: np.ndarray
     targets: np.ndarray
+    times: np.ndarray | None = None
 
     @property
     def inputs(self) -> Histories:
@@ -54,6 +57,11 @@ def hold_out_last(
     kept = np.ones(len(histories.items), bool)
     kept[held] = False
     indptr = np.concatenate([[0], np.cumsum(kept)])[histories.indptr]
-    times = None if histories.times is None else histories.times[kept]
-    train = Histories(indptr, histories.items[kept], times, histories.is_ordered)
-    return HeldOut(train, rows, histories.items[held])
+    times = histories.times
+    train = Histories(
+        indptr,
+        histories.items[kept],
+        None if times is None else times[kept],
+        histories.is_ordered,
+    )
+    return HeldOut(train, rows, histories.items[held], None if times is None else times[held])

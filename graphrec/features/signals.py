@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +88,25 @@ class LearnerSignals:
         views = None if self.views is None else self.views.take(rows)
         ids = [self.role_ids[row] for row in rows] if self.role_ids else ()
         return LearnerSignals(self.num_items, views, self.roles, ids)
+
+    def before(self, times: np.ndarray | None) -> LearnerSignals:
+        """What was known before a moment: whoever takes a course goes on to view it.
+
+        Args:
+            times: int64 [n], epoch ms, -1 unknown; None: of nobody.
+
+        Returns:
+            The same learners; views at or after their moment are left out, and all views
+            where it cannot be told.
+        """
+        if self.views is None or not len(self.views.items):
+            return self
+        seen_at = self.views.times
+        if times is None or seen_at is None:
+            is_before = np.zeros(len(self.views.items), bool)
+        else:
+            is_before = (seen_at >= 0) & (seen_at < times[self.views.owners()])
+        return replace(self, views=self.views.keep(is_before))
 
     def dense(self) -> dict[str, np.ndarray]:
         """By part, float32 [n, num_items]."""

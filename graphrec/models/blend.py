@@ -123,7 +123,7 @@ def standardise(scores: np.ndarray, candidates: Candidates) -> np.ndarray:
     deviation = np.sqrt(np.add.reduceat(centred**2, starts, axis=0) / counts)
     # A model that says nothing about a learner (all scores alike) gets no say.
     scale = np.where(deviation > 1e-9 * (1 + np.abs(mean)), 1.0 / np.maximum(deviation, 1e-30), 0.0)
-    return (centred * np.repeat(scale, sizes[filled], axis=0)).astype(np.float32)
+    return np.asarray(centred * np.repeat(scale, sizes[filled], axis=0), np.float32)
 
 
 def _with_target(candidates: Candidates, targets: np.ndarray) -> np.ndarray:

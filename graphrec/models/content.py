@@ -13,7 +13,7 @@ from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.features.text import TextConfig, incidence_matrix, reduce, tfidf_matrix
 from graphrec.models.base import EmbeddingModel
-from graphrec.models.itemitem import weighted_matrix
+from graphrec.models.itemitem import age_weights, weighted_matrix
 
 
 class ContentConfig(BaseModel):
@@ -72,7 +72,11 @@ class ContentModel(EmbeddingModel):
 
     def encode(self, histories: Histories) -> np.ndarray:
         """Unit means of the histories' items, float32 [n, dim]; zero for an empty one."""
-        means = weighted_matrix(histories, len(self.vectors), self.recency) @ self.vectors
+        if len(histories) == 1:  # one request: cheaper than a sparse matrix
+            weights = age_weights(histories, self.recency)
+            means = weights[None, :] @ self.vectors[histories.items]
+        else:
+            means = weighted_matrix(histories, len(self.vectors), self.recency) @ self.vectors
         norms = np.linalg.norm(means, axis=1, keepdims=True)
         return np.asarray(means / np.maximum(norms, 1e-12), np.float32)
 

@@ -70,6 +70,8 @@ class EASEModel(ItemItemModel):
 
 def _solve(X: sp.csc_array, ridge: float) -> np.ndarray:
     """B of the paper for the columns of ``X``; float32 [m, m], diagonal 0."""
+    if X.shape[1] == 0:
+        return np.zeros((0, 0), np.float32)  # LAPACK refuses it
     gram = np.asfortranarray((X.T @ X).toarray(), dtype=np.float32)
     gram[np.diag_indices_from(gram)] += ridge
     factor, info = lapack.spotrf(gram, lower=1, overwrite_a=1)

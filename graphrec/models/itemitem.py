@@ -37,6 +37,10 @@ class ItemItemModel(Model):
 
     def score(self, histories: Histories) -> np.ndarray:
         """Weighted sums of matrix rows, float32 [len(histories), num_items]."""
+        if len(histories) == 1 and self._dense is not None:
+            # One learner, as in a request: a sparse matrix would cost more than the sum.
+            weights = age_weights(histories, self.recency)
+            return np.asarray(weights[None, :] @ self._dense[histories.items], np.float32)
         weighted = weighted_matrix(histories, self.matrix.shape[0], self.recency)
         if self._dense is not None:
             return np.asarray(weighted @ self._dense, np.float32)
@@ -70,12 +74,17 @@ class ItemItemModel(Model):
 
 def weighted_matrix(histories: Histories, num_items: int, recency: float) -> sp.csr_array:
     """Learner-item matrix with the weight of each item's age, float32 [n, num_items]."""
-    ages = np.repeat(histories.indptr[1:], histories.lengths) - np.arange(len(histories.items))
-    exponents = np.where(np.repeat(histories.ordered, histories.lengths), recency, 0.0)
-    weights = (ages.astype(np.float64) ** -exponents).astype(np.float32)
+    weights = age_weights(histories, recency)
     return sp.csr_array(
         (weights, histories.items, histories.indptr), shape=(len(histories), num_items)
     )
+
+
+def age_weights(histories: Histories, recency: float) -> np.ndarray:
+    """``(1 + age) ** -recency`` of each item, 1 where order means nothing; float32 [nnz]."""
+    ages = np.repeat(histories.indptr[1:], histories.lengths) - np.arange(len(histories.items))
+    exponents = np.where(np.repeat(histories.ordered, histories.lengths), recency, 0.0)
+    return np.asarray(ages.astype(np.float64) ** -exponents, np.float32)
 
 
 def keep_top(matrix: sp.csr_array, k: int) -> sp.csr_array:

@@ -209,8 +209,9 @@ def compose(
     }
     pipeline = Pipeline(models, indexes=indexes, signals=validation.signals.parts)
     sample = validation.sample(MAX_BLENDED, seed)
-    if len(sample.targets):
-        pipeline.blend = learn_blend(pipeline, sample)
+    # Nobody to learn from: every part has the same say.
+    equal = Blend(pipeline.parts, np.stack([np.ones(len(pipeline.parts))] * 2) * [[1.0], [0.0]])
+    pipeline.blend = learn_blend(pipeline, sample) if len(sample.targets) else equal
     weights = ", ".join(f"{part} {w:+.2f}" for part, w in pipeline.blend.describe().items())
     report(f"blend: {weights}")
     return pipeline

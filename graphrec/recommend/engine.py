@@ -109,6 +109,11 @@ class Engine:
             learner.encoded[key] = encoded
         return encoded
 
+    def rows_of(self, history: Sequence[str]) -> np.ndarray:
+        """What the bundle knows of a history: dense rows, int64, newest first."""
+        rows = self.items.indices(reversed(history))
+        return rows[(rows >= 0) & (rows < self.num_trained)]
+
     def pick(
         self, encoded: Encoded | None, allowed: np.ndarray, role_id: str | None, k: int
     ) -> Picked:

@@ -40,12 +40,12 @@ class Explainer:
             state: Gives what the learner holds; asked only where a role is aimed at.
             target_role_id: The role aimed at.
             num_learners: Who took the course, for want of a better reason.
-            rows: Dense rows of ``history`` in the bundle, int64, -1 unknown.
+            rows: What the bundle knows of ``history``: dense rows, int64, newest first.
         """
         return (
             self._needed_by_role(course_id, state, target_role_id)
             or self._unlocked(course_id, history)
-            or self._co_taken(course_id, history, rows)
+            or self._co_taken(course_id, rows)
             or self._shares_skill(course_id, history)
             or self._popular(course_id, num_learners)
         )
@@ -82,24 +82,23 @@ class Explainer:
                 )
         return None
 
-    def _co_taken(self, course_id: str, history: Sequence[str], rows: np.ndarray) -> Reason | None:
+    def _co_taken(self, course_id: str, rows: np.ndarray) -> Reason | None:
         trained = self._trained
         item = None if trained is None else trained.items.index(course_id)
         if trained is None or item is None:
             return None
-        known = np.flatnonzero(rows >= 0)
-        if not len(known):
+        if not len(rows):
             return None
-        shared = trained.num_shared(item, rows[known])
-        # The newest of those most shared: the order of the history breaks ties.
-        best = int(known[::-1][np.argmax(shared[::-1])])
-        count = int(shared.max())
+        shared = trained.num_shared(item, rows)
+        best = int(shared.argmax())
+        count = int(shared[best])
         if count < _MIN_SHARED:
             return None
+        taken = trained.items.id(int(rows[best]))
         return Reason.model_construct(
             code="co_taken",
-            text=f"{count} learners of {self._catalogue.course_name(history[best])} took it too.",
-            because_course_id=history[best],
+            text=f"{count} learners of {self._catalogue.course_name(taken)} took it too.",
+            because_course_id=taken,
             num_learners=count,
         )
 

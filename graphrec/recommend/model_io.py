@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,18 +45,21 @@ class TrainedPipeline:
         assert isinstance(model, PopularityModel)  # noqa: S101 - held by Pipeline
         return model.counts
 
+    @cached_property
+    def _root_degrees(self) -> np.ndarray:
+        return np.asarray(np.sqrt(self.popularity))
+
     def num_shared(self, item: int, others: np.ndarray) -> np.ndarray:
-        """Learners who took ``item`` and each of ``others`` (int [m]); 0 where not kept.
+        """Learners who took ``item`` and each of ``others`` (int [m]); 0 where not kept; [m].
 
         Undone from the cosine, which is the count over a product of degrees.
         """
         model = self.pipeline.models.get("itemknn")
         if not isinstance(model, ItemKNNModel):
-            return np.zeros(len(others), np.int64)
+            return np.zeros(len(others))
         cosines = model.row(item)[others]
-        degrees = self.popularity
-        shared = cosines * np.sqrt(degrees[item] * degrees[others])
-        return np.asarray(np.rint(shared), np.int64)
+        shared = cosines * (self._root_degrees[others] * self._root_degrees[item])
+        return np.asarray(np.rint(shared))
 
 
 def write_pipeline(writer: BundleWriter, trained: TrainedPipeline) -> None:

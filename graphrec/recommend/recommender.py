@@ -160,7 +160,7 @@ class Recommender:
             history=history,
             state=partial(_state_with, learner, recent),
             target_role_id=role_id,
-            rows=engine.items.indices(history),
+            rows=engine.rows_of(history),
         )
         courses = [
             _describe(engine, picked, position, explain) for position in range(len(picked.items))
