@@ -109,10 +109,13 @@ def _run(settings: Settings, *arguments: str) -> None:
 @contextmanager
 def _service(settings: Settings, port: int, log: StepLog) -> Iterator[str]:
     """The service as a process, stopped in good order at the end; gives its address."""
-    log("starting the service")
+    log(f"starting the service (its log: {settings.store_dir / 'service.log'})")
     command = _command(settings, "serve", "--port", str(port), "--json")
     # A session of its own: Ctrl-C reaches this process, which then ends the service.
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
+    with (settings.store_dir / "service.log").open("ab") as service_log:
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=service_log, start_new_session=True
+        )
     try:
         assert process.stdout is not None  # noqa: S101 - asked for above
         yield str(_read_document(process.stdout)["url"])
@@ -139,7 +142,7 @@ def _read_document(stream: IO[bytes]) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             continue
         return found
-    raise GraphrecError("the service did not start.", remedy="Its own message stands above.")
+    raise GraphrecError("the service did not start.", remedy="See service.log in the store.")
 
 
 def _show(url: str, learner: str, role: str) -> None:

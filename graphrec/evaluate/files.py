@@ -38,8 +38,8 @@ def read_interactions(path: Path, file_format: Format) -> Interactions:
             (learner item, a line each, in time order), ``split``.
 
     Raises:
-        SourceError: The file is missing, not text, or a line has no item; named with its
-            line.
+        SourceError: The file is missing, not UTF-8 or without interactions, a learner has
+            two lines, or a pair is no pair; named with its line.
     """
     if file_format == "split":
         return _read_split(path)
@@ -101,19 +101,30 @@ def _read_pairs(path: Path) -> dict[str, list[str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of each line that has some."""
+    is_empty = True
     try:
-        with path.open(encoding="utf-8-sig") as handle:
-            is_empty = True
+        with path.open("rb") as handle:
             for number, line in enumerate(handle, 1):
-                words = line.split()
+                words = _text(path, number, line).split()
                 if words:
-                    is_empty = False
+                    is_empty = is_empty and len(words) == 1
                     yield number, words
     except OSError as exc:
         raise SourceError(
             f"cannot be read: {exc.strerror}.", where=str(path), remedy="Check --data and --format."
         ) from exc
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"is not UTF-8 (byte {exc.start}).", where=str(path)) from exc
     if is_empty:
         raise SourceError("has no interactions.", where=str(path))
+
+
+def _text(path: Path, number: int, line: bytes) -> str:
+    try:
+        # Notepad and Excel begin a file with a mark that is no part of the first id.
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as exc:
+        raise SourceError(
+            f"is not UTF-8 (byte {exc.start + 1} of the line).",
+            where=f"{path}:{number}",
+            remedy="Save it as UTF-8, plain text.",
+        ) from exc

@@ -108,6 +108,8 @@ def split(
     if test is not None:
         held = hold_out_last(dataset.histories, min_length=2, seed=seed)
         asked = np.flatnonzero(test.lengths > 0)
+        if not len(asked):
+            raise ParameterError("test.txt asks for no item of any learner.", where="data")
         inputs, targets = dataset.histories.take(asked), test.take(asked)
         return Task(_train(dataset, held.train), _validation(held, signals), inputs, targets)
     last = hold_out_last(dataset.histories, min_length=3, seed=seed)
@@ -294,11 +296,13 @@ class _Asked:
         tops = []
         for rows in batches(len(self.inputs), self.num_items):
             scores = self._open(score, rows)
-            # Fewer items than are asked for leave places that hold nothing.
-            order = np.argsort(-scores, axis=1, kind="stable")[:, :_TOP]
-            is_given = np.isfinite(np.take_along_axis(scores, order, axis=1))
+            k = min(_TOP, self.num_items)
+            edge = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+            order = np.argsort(-np.take_along_axis(scores, edge, axis=1), axis=1, kind="stable")
+            best = np.take_along_axis(edge, order, axis=1)
+            # Places beyond the last candidate hold nothing, and must hit nothing.
             top = np.full((len(rows), _TOP), -1, np.int64)
-            top[:, : order.shape[1]] = np.where(is_given, order, -1)
+            top[:, :k] = np.where(np.isfinite(np.take_along_axis(scores, best, axis=1)), best, -1)
             tops.append(top)
         return from_top(np.concatenate(tops), tests, self.num_items)
 

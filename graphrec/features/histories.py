@@ -69,9 +69,10 @@ def build_histories(rows: InteractionArrays, num_learners: int) -> Histories:
     numbered = _all_per_learner(rows.learners, rows.seqs != UNKNOWN, num_learners)
     primary = np.where(timed[rows.learners], rows.times, rows.seqs)
     is_ordered = timed | numbered
-    primary = np.where(is_ordered[rows.learners], primary, 0)
+    meant = is_ordered[rows.learners]
+    primary, seqs = np.where(meant, primary, 0), np.where(meant, rows.seqs, 0)
     # Ties in time are broken by seq, then by item, so that row order never matters.
-    order = np.lexsort((rows.items, rows.seqs, primary, rows.learners))
+    order = np.lexsort((rows.times, rows.items, seqs, primary, rows.learners))
     learners, items, times = rows.learners[order], rows.items[order], rows.times[order]
     stride = int(items.max()) + 1 if len(items) else 1
     _, first = np.unique(learners * stride + items, return_index=True)

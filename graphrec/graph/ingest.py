@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.events.source import Reader, ReadLog, SourceBatch
 from graphrec.events.validate import CheckedBatch, check_batch
-from graphrec.graph.ingest_cycles import PrerequisiteCycle, find_cycles
+from graphrec.graph.ingest_cycles import PrerequisiteCycle, prerequisite_cycles
 from graphrec.graph.ingest_table import TableCounts, TableImport
 from graphrec.graph.store import GraphStore
 from graphrec.schema import TABLES
@@ -215,4 +215,8 @@ class _Run:
 
     def _cycles(self) -> list[PrerequisiteCycle]:
         touched = [name for name in _CYCLIC if name in self.tables]
-        return [cycle for name in touched for cycle in find_cycles(name, self._store.export(name))]
+        return [
+            cycle
+            for name in touched
+            for cycle in prerequisite_cycles(name, self._store.export(name))
+        ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import networkx as nx
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphrec.graph.prerequisites import find_cycles
 from graphrec.schema import TABLES
 
 
@@ -19,7 +19,7 @@ class PrerequisiteCycle(BaseModel):
     group_size: int = Field(description="Ids that need each other, those of the cycle included.")
 
 
-def find_cycles(table: str, rows: pa.Table) -> list[PrerequisiteCycle]:
+def prerequisite_cycles(table: str, rows: pa.Table) -> list[PrerequisiteCycle]:
     """A shortest found cycle of every group of ids that need each other.
 
     Args:
@@ -31,21 +31,8 @@ def find_cycles(table: str, rows: pa.Table) -> list[PrerequisiteCycle]:
     """
     first, second = TABLES[table].required
     edges = zip(rows.column(first).to_pylist(), rows.column(second).to_pylist(), strict=True)
-    graph = nx.DiGraph(edges)
-    cycles = []
-    for group in nx.strongly_connected_components(graph):
-        loops = sorted(node for node in group if graph.has_edge(node, node))
-        if len(group) == 1 and not loops:
-            continue
-        ids = loops[:1] or _shortest(graph.subgraph(group))
-        cycles.append(PrerequisiteCycle(table=table, ids=ids, group_size=len(group)))
+    cycles = [
+        PrerequisiteCycle(table=table, ids=path, group_size=len(members))
+        for members, path in find_cycles(edges)
+    ]
     return sorted(cycles, key=lambda cycle: cycle.ids)
-
-
-def _shortest(group: nx.DiGraph) -> list[str]:
-    """The shortest cycle through the group's first id, beginning with it."""
-    start = min(group)
-    paths = nx.single_source_shortest_path(group, start)
-    closing = list(group.predecessors(start))
-    ids: list[str] = min((paths[node] for node in closing), key=lambda path: (len(path), path))
-    return ids

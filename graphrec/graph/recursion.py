@@ -6,8 +6,7 @@ breadth-first over a frontier query, or by networkx over the edges a query retur
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,19 +14,18 @@ import networkx as nx
 
 from graphrec.errors import QueryError
 from graphrec.graph.mapping import RELATIONS
+from graphrec.graph.prerequisites import Edge, find_cycles
 from graphrec.graph.statements import count_relations
 from graphrec.graph.store import Row
 
 if TYPE_CHECKING:
     from graphrec.graph.engine import EngineSession
-    from graphrec.graph.queries import Query
+from graphrec.graph.queries import Query
 
 UNRECORDED: Final = 100
 """Fewer COMPLETED than one in so many ENROLLED: the source does not record completions."""
 
 _INTERACTIONS = {rel.type: rel for rel in RELATIONS["interactions"]}
-
-Edge = tuple[str, str]
 
 
 def answer(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
@@ -37,42 +35,6 @@ def answer(session: EngineSession, query: Query, values: Mapping[str, Any]) -> l
     if query.computed_by not in COMPUTED:
         raise QueryError(f"Nothing is called '{query.computed_by}'.", where=str(query.path))
     return COMPUTED[query.computed_by](session, query, values)
-
-
-def find_cycles(edges: Iterable[Edge]) -> list[tuple[list[str], list[str]]]:
-    """Groups of nodes that require each other.
-
-    Args:
-        edges: (what needs, what it requires).
-
-    Returns:
-        For each group its members (sorted) and one shortest cycle among them, beginning
-        with its smallest member and following ``edges``; largest group first, then by id.
-    """
-    graph = nx.DiGraph(list(edges))
-    groups = [sorted(c) for c in nx.strongly_connected_components(graph)]
-    cyclic = [c for c in groups if len(c) > 1 or graph.has_edge(c[0], c[0])]
-    cyclic.sort(key=lambda members: (-len(members), members))
-    return [(members, _shortest_cycle(graph, members)) for members in cyclic]
-
-
-def _shortest_cycle(graph: Any, members: list[str]) -> list[str]:
-    """A shortest cycle through the smallest member, without repeating it at the end."""
-    start, inside = members[0], set(members)
-    came_from: dict[str, str] = {}
-    waiting = deque([start])
-    while waiting:
-        node = waiting.popleft()
-        for following in sorted(n for n in graph.successors(node) if n in inside):
-            if following == start:
-                path = [node]
-                while path[-1] != start:
-                    path.append(came_from[path[-1]])
-                return path[::-1]
-            if following not in came_from:
-                came_from[following] = node
-                waiting.append(following)
-    raise AssertionError("a strongly connected group has a cycle through each member")
 
 
 def _cycles(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:

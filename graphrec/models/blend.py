@@ -121,8 +121,10 @@ def standardise(scores: np.ndarray, candidates: Candidates) -> np.ndarray:
     mean = np.add.reduceat(scores, starts, axis=0) / counts
     centred = scores - np.repeat(mean, sizes[filled], axis=0)
     deviation = np.sqrt(np.add.reduceat(centred**2, starts, axis=0) / counts)
-    # A model that says nothing about a learner (all scores alike) gets no say.
-    scale = np.where(deviation > 1e-9 * (1 + np.abs(mean)), 1.0 / np.maximum(deviation, 1e-30), 0.0)
+    # A model that says nothing about a learner (all scores alike, but for the rounding of
+    # float32) gets no say.
+    rounding = 1e-6 * np.sqrt(mean**2 + deviation**2)
+    scale = np.where(deviation > rounding, 1.0 / np.maximum(deviation, 1e-30), 0.0)
     return np.asarray(centred * np.repeat(scale, sizes[filled], axis=0), np.float32)
 
 

@@ -322,6 +322,7 @@ class Recommender:
 
     def _load(self, catalogue: Catalogue) -> Engine:
         """An engine on the champion, or on popularity with the reason kept."""
+        self.learners.catalogue = catalogue
         champion = self._champion()
         try:
             bundle = self._bundles.load(_CHAMPION)
@@ -332,7 +333,6 @@ class Recommender:
             popularity = {row["course_id"]: int(row["num_learners"]) for row in rows}
             return Engine(catalogue, popularity, None, None)
         self._unusable = None
-        self.learners.catalogue = catalogue
         popularity = dict(zip(trained.items, trained.popularity.tolist(), strict=True))
         return Engine(catalogue, popularity, trained, bundle.id)
 

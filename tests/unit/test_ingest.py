@@ -15,7 +15,7 @@ from graphrec.events.readers import open_reader
 from graphrec.events.source import ReadLog, SourceBatch
 from graphrec.graph import ingest_table
 from graphrec.graph.ingest import ImportSummary, _rebatched, ingest
-from graphrec.graph.ingest_cycles import find_cycles
+from graphrec.graph.ingest_cycles import prerequisite_cycles
 from graphrec.graph.ingest_keys import SeenRows, hash_rows
 from graphrec.graph.store import GraphStore, open_store
 from graphrec.settings import Settings
@@ -227,5 +227,5 @@ def test_seen_rows_finds_every_key_across_merged_runs() -> None:
 def test_find_cycles_names_the_shortest_through_the_first_id() -> None:
     edges = [("a", "b"), ("b", "c"), ("c", "a"), ("b", "a"), ("d", "a"), ("e", "f")]
     rows = pa.table({"skill_id": [e[0] for e in edges], "requires_skill_id": [e[1] for e in edges]})
-    (cycle,) = find_cycles("skill_prerequisites", rows)
+    (cycle,) = prerequisite_cycles("skill_prerequisites", rows)
     assert (cycle.ids, cycle.group_size) == (["a", "b"], 3)
