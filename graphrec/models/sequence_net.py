@@ -73,13 +73,15 @@ class SequenceNet(nn.Module):
         hidden = (torch.from_numpy(batch.hidden[0]), torch.from_numpy(batch.hidden[1]))
         items = self.items()
         if batch.candidates is None:
-            loss: Tensor = _WholeSoftmax.apply(sessions, items, targets, hidden)
-            return loss
+            whole: Tensor = _WholeSoftmax.apply(sessions, items, targets, hidden)
+            return whole
         own = (sessions * items[targets]).sum(-1)
         logits = sessions @ items[torch.from_numpy(batch.candidates)].T
         logits = logits + torch.from_numpy(batch.correction)  # [targets, candidates]
         logits[hidden] = -torch.inf
-        return (torch.cat([own[:, None], logits], dim=1).logsumexp(-1) - own).sum()
+        logits = torch.cat([own[:, None], logits], dim=1)
+        sampled: Tensor = (logits.logsumexp(-1) - own).sum()
+        return sampled
 
 
 class _WholeSoftmax(torch.autograd.Function):
