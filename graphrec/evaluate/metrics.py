@@ -6,6 +6,9 @@ import numpy as np
 
 from graphrec.dataset import Histories
 
+NOWHERE = 2**31
+"""Rank of what is not ranked: beyond every cut-off, however small the catalogue."""
+
 
 def target_ranks(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Rank of each row's target, 0 the best; ties count against the target.
@@ -15,12 +18,12 @@ def target_ranks(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
         targets: int [n].
 
     Returns:
-        int64 [n]; ``num_items`` where the target itself is excluded or not finite.
+        int64 [n]; ``NOWHERE`` where the target itself is excluded or not finite.
     """
     own = scores[np.arange(len(targets)), targets]
     # Ties against the target: a model that scores all alike must not look perfect.
     ranks = (scores >= own[:, None]).sum(axis=1) - 1
-    return np.asarray(np.where(np.isfinite(own), ranks, scores.shape[1]), np.int64)
+    return np.asarray(np.where(np.isfinite(own), ranks, NOWHERE), np.int64)
 
 
 def from_ranks(ranks: np.ndarray, cutoffs: tuple[int, ...] = (10, 20)) -> dict[str, float]:
