@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint types check format neo4j bench clean
+.PHONY: setup demo test lint types format neo4j clean
 
 setup: $(STAMP) ## make .venv with everything
 
