@@ -193,7 +193,11 @@ class Pipeline:
         if few.any():
             wanted = min(self.num_items, k + int(num_barred[few].max()))
             rows, _ = index.search(queries[few], wanted)
-            out[np.flatnonzero(few)[:, None], rows] = True
+            owners = np.flatnonzero(few)[:, None]
+            is_open = ~barred[owners, rows]
+            # No more than k each: what one learner is given must not depend on the others.
+            kept = is_open & (np.cumsum(is_open, axis=1) <= k)
+            out[np.broadcast_to(owners, rows.shape)[kept], rows[kept]] = True
         for row in np.flatnonzero(~few):
             rows, _ = index.search_filtered(queries[row], ~barred[row], k)
             out[row, rows] = True
