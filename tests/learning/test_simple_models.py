@@ -18,7 +18,7 @@ from graphrec.models.content import ContentConfig, ContentModel
 from graphrec.models.ease import EASEConfig, EASEModel
 from graphrec.models.fitting import fit_neural, hold_out_newest
 from graphrec.models.graph import GraphConfig
-from graphrec.models.itemitem import keep_top
+from graphrec.models.itemitem import ItemItemModel, keep_top
 from graphrec.models.itemknn import ItemKNNConfig, ItemKNNModel
 from graphrec.models.popularity import PopularityModel
 from graphrec.models.registry import MODEL_NAMES, NEURAL, model_class
@@ -322,6 +322,17 @@ def test_every_model_of_the_registry_has_its_suite() -> None:
     tested = {suite.name for suite in suites - {Collaborative}}
     assert tested == set(MODEL_NAMES)
     assert set(NEURAL) < tested
+
+
+@pytest.mark.parametrize("model_type", [ItemKNNModel, EASEModel, SequenceRulesModel])
+def test_a_catalogue_too_large_for_a_dense_matrix(
+    model_type: type[ItemItemModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_type().fit(walks(150, 30))
+    monkeypatch.setattr("graphrec.models.itemitem.DENSE_ITEMS", 29)
+    large = model_type.from_state(model.state())
+    np.testing.assert_allclose(large.score(asked()), model.score(asked()), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(large.row(3), model.row(3))
 
 
 def test_keep_top_goes_by_magnitude() -> None:
