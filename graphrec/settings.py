@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graphrec.errors import ParameterError
+
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -62,3 +67,21 @@ class Settings(BaseSettings):
     def keys_path(self) -> Path:
         """API keys, hashed."""
         return self.store_dir / "keys.json"
+
+
+def read_settings(kind: type[_S], **given: Any) -> _S:
+    """Settings of the environment, with what is given before them.
+
+    Raises:
+        ParameterError: One cannot be used; the variable is named.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        name = "_".join(str(part) for part in fault["loc"])
+        raise ParameterError(
+            f"the setting cannot be used: {fault['msg']}.",
+            where=f"{kind.model_config.get('env_prefix', '')}{name}".upper(),
+            remedy="docs/settings.md lists them.",
+        ) from exc

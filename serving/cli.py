@@ -14,7 +14,7 @@ import typer
 
 from graphrec.cli.common import JsonOption, StoreOption, print_json, settings_for
 from graphrec.errors import AccessError
-from graphrec.settings import Settings
+from graphrec.settings import Settings, read_settings
 from serving.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def serve(
     meanwhile. Other settings: GRAPHREC_SERVE_* (see docs/rest.md).
     """
     given = {"host": host, "port": port}
-    service = ServiceSettings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    service = read_settings(ServiceSettings, **{k: v for k, v in given.items() if v is not None})
     settings = settings_for(store)
     keys = _keys(service, settings)
 

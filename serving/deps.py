@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from graphrec.recommend.recommender import Recommender
+from serving import encoded_paths as _encoded_paths  # noqa: F401 - registers the form of ids
 from serving.access import Gatekeeper
 from serving.metrics import Metrics
 from serving.settings import ServiceSettings

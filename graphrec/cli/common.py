@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from graphrec.graph.store import GraphStore, open_store
-from graphrec.settings import Settings
+from graphrec.settings import Settings, read_settings
 
 console = Console()
 err_console = Console(stderr=True)
@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 def settings_for(store: Path | None) -> Settings:
     """Settings of the environment, with ``--store`` before them."""
-    return Settings() if store is None else Settings(store=store)
+    return read_settings(Settings, **({} if store is None else {"store": store}))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from graphrec.cli.common import (
     settings_for,
 )
 from graphrec.cli.progress import StepLog
-from graphrec.errors import ParameterError
+from graphrec.errors import MissingExtraError, ParameterError
 from graphrec.evaluate.files import Format, read_interactions
 from graphrec.evaluate.protocols import Evaluation, Protocol, Task, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, with_signals
@@ -104,10 +105,12 @@ def _task(
 
 
 def _on_ray(workers: int, log: StepLog) -> Any:
-    from importlib.metadata import entry_points
-
-    (entry,) = entry_points(group="graphrec.training", name="fit_on_ray")
-    return entry.load()(workers=workers, progress=log.epoch)
+    found = entry_points(group="graphrec.training", name="fit_on_ray")
+    try:
+        load = next(iter(found)).load()
+    except (ModuleNotFoundError, StopIteration) as exc:
+        raise MissingExtraError("ray", "train") from exc
+    return load(workers=workers, progress=log.epoch)
 
 
 def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str, Any]:
