@@ -33,6 +33,12 @@ class Encoded:
     views: Histories | None
     vectors: Vectors
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was taken nor viewed that the bundle knows."""
+        num_views = 0 if self.views is None else len(self.views.items)
+        return len(self.history.items) + num_views == 0
+
 
 @dataclass(frozen=True)
 class Picked:
@@ -125,8 +131,7 @@ class Engine:
             role_id: The role aimed at.
             k: How many.
         """
-        is_cold = encoded is None or (encoded.history.lengths[0] == 0 and encoded.views is None)
-        if is_cold or self.trained is None or encoded is None:
+        if self.trained is None or encoded is None or encoded.is_empty:
             return self._cold(allowed, role_id, k)
         pipeline = self.trained.pipeline
         n = self.num_trained

@@ -32,9 +32,7 @@ from graphrec.schema import TABLES
 from graphrec.settings import Settings
 
 MODELS = ("popularity", "itemknn", "ease", "sequence_rules")
-COLD = pytest.mark.xfail(
-    strict=True, reason="Engine.pick takes an empty list of views for something known"
-)
+
 NEVER_TAKEN, NEWCOMER, RATER = "untaken-course", "learner-new", "learner-rater"
 
 
@@ -181,7 +179,6 @@ def test_the_same_question_has_the_same_answer(world: World, recommender: Recomm
     assert ids(recommender.recommend(learner, k=5).courses) == ids(one.courses)[:5]
 
 
-@COLD
 @pytest.mark.parametrize("learner", ["nobody-knows-me", NEWCOMER, None])
 def test_without_a_history_the_answer_is_cold_and_says_so(
     world: World, recommender: Recommender, rules: Rules, learner: str | None
@@ -197,7 +194,6 @@ def test_without_a_history_the_answer_is_cold_and_says_so(
     assert any("unknown" in text for text in answer.warnings) == (learner == "nobody-knows-me")
 
 
-@COLD
 def test_without_a_history_a_role_leads(world: World, recommender: Recommender) -> None:
     role = world.tables["roles"][0]["role_id"]
     needed = {r["skill_id"] for r in world.tables["needs"] if r["role_id"] == role}
