@@ -55,7 +55,7 @@ class SequenceConfig(BaseModel):
 
     @classmethod
     def for_dataset(cls, dataset: Dataset) -> SequenceConfig:
-        """Defaults by the data's shape, each chosen on validation (see the ablations).
+        """Defaults by the data's shape; starting points, of which few were compared.
 
         Few interactions an item want more dropout; few in all want smaller steps and more
         epochs; long histories a longer window; a softmax over all items is taken while an

@@ -5,33 +5,52 @@ Immutable once built, so that a request keeps one view while a new champion is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from graphrec.dataset import Histories
 from graphrec.features.signals import ROLE, LearnerSignals, RoleScores
 from graphrec.ids import IdMap
+from graphrec.models.blend import Candidates
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.explain import Explainer
 from graphrec.recommend.filters import Eligibility
 from graphrec.recommend.learners import Learner, histories_of
 from graphrec.recommend.model_io import TrainedPipeline
-from graphrec.recommend.pipeline import Vectors, top_positions
-from graphrec.recommend.schemas import Source
+from graphrec.recommend.pipeline import Pipeline, Vectors, top_positions
+from graphrec.recommend.schemas import Reason, Source
 
 _ROLE_OVER_POPULARITY = 2.0
 """Without a history: a course with all that the role needs outweighs the most popular one."""
 
 
+Retrieved = tuple[Candidates, np.ndarray]
+"""Candidates of one learner and their scores by part."""
+
+_MAX_ROLES = 4
+"""Roles for which a learner's candidates are kept."""
+
+
 @dataclass(frozen=True)
 class Encoded:
-    """A learner in a bundle's terms: history, views and session vectors (of one learner)."""
+    """A learner in a bundle's terms.
+
+    Attributes:
+        history: Of this one learner.
+        views: Weaker signals, or None.
+        vectors: Session vectors by part.
+        retrieved: What a request without conditions retrieves, by the role aimed at; kept
+            while the history stands, so that such a request only reranks.
+        reasons: Reasons given, by role and course; they rest on the same history.
+    """
 
     history: Histories
     views: Histories | None
     vectors: Vectors
+    retrieved: dict[str | None, Retrieved] = field(default_factory=dict)
+    reasons: dict[tuple[str | None, str], Reason] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -121,32 +140,46 @@ class Engine:
         return rows[(rows >= 0) & (rows < self.num_trained)]
 
     def pick(
-        self, encoded: Encoded | None, allowed: np.ndarray, role_id: str | None, k: int
+        self,
+        encoded: Encoded | None,
+        allowed: Callable[[], np.ndarray],
+        role_id: str | None,
+        k: int,
+        *,
+        is_plain: bool = False,
     ) -> Picked:
         """The best ``k`` allowed items; the pipeline's first, then by role and popularity.
 
         Args:
             encoded: The session, or None.
-            allowed: bool [num_items].
+            allowed: Gives bool [num_items]; asked only where it is needed.
             role_id: The role aimed at.
             k: How many.
+            is_plain: Whether ``allowed`` follows from the learner alone, so that what is
+                retrieved may be kept.
         """
         if self.trained is None or encoded is None or encoded.is_empty:
-            return self._cold(allowed, role_id, k)
+            return self._cold(allowed(), role_id, k)
         pipeline = self.trained.pipeline
-        n = self.num_trained
-        signals = LearnerSignals(n, encoded.views, self.trained_roles, [role_id]).dense()
-        ranking = pipeline.rank(
-            encoded.history,
-            k,
-            allowed=allowed[:n],
-            signals=signals,
-            vectors=encoded.vectors,
-        )
+        retrieved = encoded.retrieved.get(role_id) if is_plain else None
+        if retrieved is None:
+            retrieved = self._retrieve(pipeline, encoded, allowed(), role_id)
+            if is_plain and len(encoded.retrieved) < _MAX_ROLES:
+                encoded.retrieved[role_id] = retrieved
+        ranking = pipeline.rank_candidates(*retrieved, encoded.history.lengths, k)
         found = int((ranking.items[0] >= 0).sum())
         shares = {p: ranking.shares[0, :found, i] for i, p in enumerate(pipeline.parts)}
         warm = Picked(ranking.items[0, :found], ranking.scores[0, :found], shares, "pipeline")
-        return warm if found == k else self._filled(warm, allowed, role_id, k)
+        return warm if found == k else self._filled(warm, allowed(), role_id, k)
+
+    def _retrieve(
+        self, pipeline: Pipeline, encoded: Encoded, allowed: np.ndarray, role_id: str | None
+    ) -> Retrieved:
+        n = self.num_trained
+        signals = LearnerSignals(n, encoded.views, self.trained_roles, [role_id]).dense()
+        return pipeline.candidates(
+            encoded.history, allowed=allowed[:n], signals=signals, vectors=encoded.vectors
+        )
 
     def _cold(self, allowed: np.ndarray, role_id: str | None, k: int) -> Picked:
         """By what the role needs, then by popularity."""

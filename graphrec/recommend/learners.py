@@ -32,8 +32,8 @@ from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.learner_table import MAX_ROWS, LearnerTable
 from graphrec.recommend.mastery import LearnerState, learner_state, taken_courses
 
-MAX_KEPT = 100_000
-"""Learners kept in memory, some 2 kB each."""
+MAX_KEPT = 20_000
+"""Learners kept in memory with their candidates, some 15 kB each."""
 
 _TABLES = ("learners", "interactions", "holds")
 

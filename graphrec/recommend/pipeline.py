@@ -154,8 +154,21 @@ class Pipeline:
         candidates, scores = self.candidates(
             histories, allowed=allowed, exclude=exclude, signals=signals, vectors=vectors
         )
-        blended, shares = self.blend.score(scores, candidates, histories.lengths)
-        n = len(histories)
+        return self.rank_candidates(candidates, scores, histories.lengths, k)
+
+    def rank_candidates(
+        self, candidates: Candidates, scores: np.ndarray, lengths: np.ndarray, k: int
+    ) -> Ranking:
+        """The ``k`` best of each learner's candidates by the blend.
+
+        Args:
+            candidates: Of n learners.
+            scores: float32 [nnz, len(parts)], theirs by part.
+            lengths: int [n], history lengths.
+            k: How many.
+        """
+        blended, shares = self.blend.score(scores, candidates, lengths)
+        n = len(lengths)
         ranking = Ranking(
             np.full((n, k), -1, np.int64),
             np.full((n, k), -np.inf, np.float32),

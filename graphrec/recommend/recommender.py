@@ -15,6 +15,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from graphrec.bundle import BundleStore
 from graphrec.errors import BundleError, UnknownIdError
 from graphrec.events.quarantine import Quarantine
@@ -147,13 +149,10 @@ class Recommender:
         learner = self._learner(request.learner_id)
         recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
         role_id = request.target_role_id or learner.target_role_id
-        allowed = engine.eligibility.allowed(
-            taken=learner.taken.union(recent),
-            completed=learner.completed.union(recent),
-            exclude=request.exclude,
-            filters=request.filters,
-        )
-        picked = engine.pick(engine.encode(learner, recent), allowed, role_id, k or request.k)
+        is_plain = not recent and not request.exclude and request.filters.is_empty
+        allowed = partial(_allowed, engine, learner, recent, request)
+        encoded = engine.encode(learner, recent)
+        picked = engine.pick(encoded, allowed, role_id, k or request.k, is_plain=is_plain)
         history = [*learner.history, *recent]
         explain = partial(
             engine.explainer.explain,
@@ -162,8 +161,10 @@ class Recommender:
             target_role_id=role_id,
             rows=engine.rows_of(history),
         )
+        reasons = encoded.reasons if encoded is not None and is_plain else {}
         courses = [
-            _describe(engine, picked, position, explain) for position in range(len(picked.items))
+            _describe(engine, picked, position, partial(_reason, reasons, role_id, explain))
+            for position in range(len(picked.items))
         ]
         return RecommendResponse.model_construct(
             learner_id=request.learner_id,
@@ -185,7 +186,7 @@ class Recommender:
         for learner_id, learner in zip(
             learner_ids, self.learners.get_many(learner_ids), strict=True
         ):
-            allowed = engine.eligibility.allowed(taken=learner.taken, completed=learner.completed)
+            allowed = partial(_allowed, engine, learner)
             encoded = engine.encode(learner)
             picked = engine.pick(encoded, allowed, learner.target_role_id, k)
             yield BatchAnswer(
@@ -335,6 +336,38 @@ class Recommender:
         self._unusable = None
         popularity = dict(zip(trained.items, trained.popularity.tolist(), strict=True))
         return Engine(catalogue, popularity, trained, bundle.id)
+
+
+_ANYTHING = RecommendRequest()
+
+
+def _allowed(
+    engine: Engine,
+    learner: Learner,
+    recent: Sequence[str] = (),
+    request: RecommendRequest = _ANYTHING,
+) -> np.ndarray:
+    """What a learner may be given, bool [num_items]."""
+    return engine.eligibility.allowed(
+        taken=learner.taken.union(recent),
+        completed=learner.completed.union(recent),
+        exclude=request.exclude,
+        filters=request.filters,
+    )
+
+
+def _reason(
+    kept: dict[tuple[str | None, str], Reason],
+    role_id: str | None,
+    explain: Callable[..., Reason],
+    course_id: str,
+    num_learners: int,
+) -> Reason:
+    """The reason for a course, from those kept or found now."""
+    key = (role_id, course_id)
+    if key not in kept:
+        kept[key] = explain(course_id, num_learners=num_learners)
+    return kept[key]
 
 
 def _describe(
