@@ -18,7 +18,15 @@ import orjson
 import typer
 
 from graphrec.bundle import BundleStore
-from graphrec.cli.common import StoreOption, console, err_console, is_interactive, settings_for
+from graphrec.cli.common import (
+    JsonOption,
+    StoreOption,
+    console,
+    err_console,
+    is_interactive,
+    print_json,
+    settings_for,
+)
 from graphrec.cli.path import print_path
 from graphrec.cli.progress import StepLog
 from graphrec.cli.recommend import print_recommendations
@@ -43,6 +51,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
     store: StoreOption = None,
+    json_output: JsonOption = False,
 ) -> None:
     """Load the demonstration academy, train, serve, and show two answers; Ctrl-C ends it.
 
@@ -55,7 +64,7 @@ def demo(
     _load(settings, learners, seed, log)
     _train(settings, workers, seed, log)
     with _service(settings, port, log) as url:
-        _show(url, _LEARNER, _ROLE)
+        _show(url, as_json=json_output)
         if is_interactive():
             console.print(f"\nserving at {url} (docs: {url}/docs), Ctrl-C stops")
             _wait()
@@ -96,7 +105,9 @@ def _run(settings: Settings, *arguments: str) -> None:
     Raises:
         GraphrecError: It failed; what was wrong it has said itself.
     """
-    code = subprocess.run(_command(settings, *arguments), check=False).returncode  # noqa: S603
+    # What it prints is progress here: stdout is for the answers.
+    command = _command(settings, *arguments)
+    code = subprocess.run(command, stdout=sys.stderr, check=False).returncode  # noqa: S603
     if code == 128 + signal.SIGINT:
         raise typer.Exit(code)
     if code:
@@ -145,20 +156,25 @@ def _read_document(stream: IO[bytes]) -> dict[str, Any]:
     raise GraphrecError("the service did not start.", remedy="See service.log in the store.")
 
 
-def _show(url: str, learner: str, role: str) -> None:
-    """Print the two curl lines and what they answer."""
-    recommend = f"{url}/v1/learners/{quote(learner, safe='')}/recommendations?k=5"
+def _show(url: str, *, as_json: bool) -> None:
+    """Ask the service for a recommendation and a path; print the curl lines and the answers."""
+    recommend = f"{url}/v1/learners/{quote(_LEARNER, safe='')}/recommendations?k=5"
+    wanted = {"learner_id": _LEARNER, "target": {"role_id": _ROLE}, "hours_per_week": 6}
+    body = orjson.dumps(wanted).decode()
+    headers = {"Content-Type": "application/json"}
+    given = _fetch(Request(recommend))  # noqa: S310 - our own service
+    planned = _fetch(Request(f"{url}/v1/paths", data=body.encode(), headers=headers))  # noqa: S310
+    if as_json:
+        answers = {"recommendation": orjson.loads(given), "path": orjson.loads(planned)}
+        print_json({"url": url, **answers})
+        return
     console.print("\n[bold]A recommendation[/bold]")
     console.print(f"curl -s '{recommend}'", highlight=False, soft_wrap=True)
-    print_recommendations(RecommendResponse.model_validate_json(_fetch(Request(recommend))))  # noqa: S310
-    wanted = {"learner_id": learner, "target": {"role_id": role}, "hours_per_week": 6}
-    body = orjson.dumps(wanted).decode()
+    print_recommendations(RecommendResponse.model_validate_json(given))
     console.print("\n[bold]A learning path[/bold]")
     line = f"curl -s {url}/v1/paths -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     console.print(line, highlight=False, soft_wrap=True)
-    headers = {"Content-Type": "application/json"}
-    asked = Request(f"{url}/v1/paths", data=body.encode(), headers=headers)  # noqa: S310
-    path = PathResponse.model_validate_json(_fetch(asked))
+    path = PathResponse.model_validate_json(planned)
     print_path(path, PathRequest.model_validate(wanted), Catalogue.from_tables(load_catalogue()))
 
 
