@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, ParameterError
+from graphrec.events.splits import hold_out_last
 from graphrec.models.base import Model
 from graphrec.models.training import (
     Outcome,
@@ -137,15 +138,8 @@ def epochs(config: BaseModel) -> dict[str, int]:
 
 def hold_out_newest(dataset: Dataset, min_items: int = 3) -> tuple[Dataset, Validation]:
     """Cut the newest item of every learner with ``min_items`` or more, as validation."""
-    histories = dataset.histories
-    is_held = histories.lengths >= min_items
-    lengths = histories.lengths - is_held
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = np.repeat(histories.indptr[:-1] - indptr[:-1], lengths) + np.arange(indptr[-1])
-    times = None if histories.times is None else histories.times[flat]
-    kept = Histories(indptr, histories.items[flat], times, histories.is_ordered)
-    targets = histories.items[histories.indptr[1:][is_held] - 1].astype(np.int64)
-    return dataset.with_histories(kept), (kept.take(is_held), targets)
+    held = hold_out_last(dataset.histories, min_length=min_items, seed=0)
+    return dataset.with_histories(held.train), (held.inputs, held.targets.astype(np.int64))
 
 
 def fit_holding_out(name: str, dataset: Dataset) -> Model:

@@ -29,6 +29,7 @@ from graphrec.models.graph_batches import Batch, BatchSampler
 from graphrec.models.graph_net import GraphNet, initial_vectors
 from graphrec.models.graph_operators import hetero_data
 from graphrec.models.ranking import ranking_metrics
+from graphrec.models.torch_state import pack_state, take_up_state
 from graphrec.models.training import TrainingRun
 
 
@@ -127,27 +128,13 @@ class GraphRun(TrainingRun):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """This rank's parameters and Adam's moments, and the epoch."""
-        arrays = {"epoch": np.asarray(self._epoch)}
-        for name, parameter in self.net.named_parameters():
-            arrays[f"net.{name}"] = parameter.detach().numpy().copy()
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                arrays[f"adam.{name}.{key}"] = value.numpy().copy()
-        return arrays
+        state = pack_state(dict(self.net.named_parameters()), self._optimizer)
+        return {"epoch": np.asarray(self._epoch)} | state
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take up ``arrays()`` of the same rank of as many ranks."""
         self._epoch = int(arrays["epoch"])
-        for name, parameter in self.net.named_parameters():
-            with torch.no_grad():
-                parameter.copy_(torch.from_numpy(np.array(arrays[f"net.{name}"])))
-            prefix = f"adam.{name}."
-            moments = {
-                key.removeprefix(prefix): torch.from_numpy(np.array(value))
-                for key, value in arrays.items()
-                if key.startswith(prefix)
-            }
-            if moments:
-                self._optimizer.state[parameter] = moments
+        take_up_state(dict(self.net.named_parameters()), self._optimizer, arrays)
 
 
 def _subsample(

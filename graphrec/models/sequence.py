@@ -97,9 +97,10 @@ class SequenceModel(EmbeddingModel):
 
     def fit(self, dataset: Dataset) -> Self:
         """Train with the defaults for ``dataset``; some newest items decide when to stop."""
-        from graphrec.models.sequence_run import train_sequence
+        from graphrec.models.fitting import fit_holding_out
 
-        fitted = train_sequence(dataset)
+        fitted = fit_holding_out(self.name, dataset)
+        assert isinstance(fitted, SequenceModel)  # noqa: S101 - by its name
         self.__init__(fitted._onnx, fitted._item_vectors)  # type: ignore[misc]
         return self
 

@@ -22,7 +22,8 @@ from graphrec.models.sequence import SequenceConfig, SequenceModel
 from graphrec.models.sequence_batches import Batch, WindowSampler
 from graphrec.models.sequence_net import SequenceNet, initial_items
 from graphrec.models.sequence_onnx import build_encoder, unit_items
-from graphrec.models.training import TrainingRun, run_training
+from graphrec.models.torch_state import pack_state, take_up_state
+from graphrec.models.training import TrainingRun
 
 _MAX_GRADIENT_NORM = 1.0
 _WARMUP_STEPS = 200
@@ -135,51 +136,13 @@ class SequenceRun(TrainingRun):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights, AdamW's moments, and where the schedule stands."""
-        arrays = {"epoch": np.asarray(self._epoch), "step": np.asarray(self._step_number)}
-        for name, parameter in self._parameters.items():
-            arrays[f"net.{name}"] = parameter.detach().numpy().copy()
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                arrays[f"adam.{name}.{key}"] = value.numpy().copy()
-        return arrays
+        counters = {"epoch": np.asarray(self._epoch), "step": np.asarray(self._step_number)}
+        return counters | pack_state(self._parameters, self._optimizer)
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take up ``arrays()``, of any rank of any number of ranks."""
         self._epoch, self._step_number = int(arrays["epoch"]), int(arrays["step"])
-        for name, parameter in self._parameters.items():
-            with torch.no_grad():
-                parameter.copy_(torch.from_numpy(np.array(arrays[f"net.{name}"])))
-            prefix = f"adam.{name}."
-            moments = {
-                key.removeprefix(prefix): torch.from_numpy(np.array(value))
-                for key, value in arrays.items()
-                if key.startswith(prefix)
-            }
-            if moments:
-                self._optimizer.state[parameter] = moments
-
-
-def train_sequence(dataset: Dataset, config: SequenceConfig | None = None) -> SequenceModel:
-    """Train on all of ``dataset`` but some learners' newest items, which decide when to stop."""
-    config = config or SequenceConfig.for_dataset(dataset)
-    histories = dataset.histories
-    rng = np.random.default_rng(config.seed)
-    able = np.flatnonzero(histories.ordered & (histories.lengths >= 3))
-    chosen = rng.permutation(able)[: min(2_000, max(1, len(able) // 10))]
-    is_held = np.zeros(len(histories.items), bool)
-    is_held[histories.indptr[chosen + 1] - 1] = True
-    lengths = histories.lengths.copy()
-    lengths[chosen] -= 1
-    rest = Histories(
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        histories.items[~is_held],
-        None if histories.times is None else histories.times[~is_held],
-        histories.is_ordered,
-    )
-    targets = histories.items[histories.indptr[chosen + 1] - 1].astype(np.int64)
-    run = SequenceRun(dataset.with_histories(rest), (rest.take(chosen), targets), config)
-    outcome = run_training(run, max_epochs=config.max_epochs, patience=config.patience)
-    assert isinstance(outcome.model, SequenceModel)  # noqa: S101 - what export() returns
-    return outcome.model
+        take_up_state(self._parameters, self._optimizer, arrays)
 
 
 def _parameter_groups(

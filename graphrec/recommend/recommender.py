@@ -8,14 +8,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from graphrec.bundle import BundleStore
 from graphrec.errors import BundleError, UnknownIdError
@@ -25,18 +23,17 @@ from graphrec.graph.ingest_events import ingest_events
 from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.snapshot import Snapshot, write_snapshot
 from graphrec.graph.store import GraphStore, Row, open_store
+from graphrec.recommend.answer import allowed_items, answer
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
-from graphrec.recommend.engine import Engine, Picked
+from graphrec.recommend.engine import Engine
 from graphrec.recommend.learners import Learner, LearnerReader
-from graphrec.recommend.mastery import ANONYMOUS, FROM_ENROLMENT, LearnerState, with_completed
+from graphrec.recommend.mastery import ANONYMOUS
 from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
 from graphrec.recommend.schemas import (
     K_DEFAULT,
     Health,
-    Reason,
-    RecommendedCourse,
     RecommendRequest,
     RecommendResponse,
     SimilarCourse,
@@ -147,33 +144,7 @@ class Recommender:
         if request.target_role_id is not None:
             _known_role(engine.catalogue, request.target_role_id, "target_role_id")
         learner = self._learner(request.learner_id)
-        recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
-        role_id = request.target_role_id or learner.target_role_id
-        is_plain = not recent and not request.exclude and request.filters.is_empty
-        allowed = partial(_allowed, engine, learner, recent, request)
-        encoded = engine.encode(learner, recent)
-        picked = engine.pick(encoded, allowed, role_id, k or request.k, is_plain=is_plain)
-        history = [*learner.history, *recent]
-        explain = partial(
-            engine.explainer.explain,
-            history=history,
-            state=partial(_state_with, learner, recent),
-            target_role_id=role_id,
-            rows=engine.rows_of(history),
-        )
-        reasons = encoded.reasons if encoded is not None and is_plain else {}
-        courses = [
-            _describe(engine, picked, position, partial(_reason, reasons, role_id, explain))
-            for position in range(len(picked.items))
-        ]
-        return RecommendResponse.model_construct(
-            learner_id=request.learner_id,
-            source=picked.source,
-            is_cold=not history,
-            bundle=engine.bundle_id,
-            courses=courses,
-            warnings=_warnings(request, learner, recent),
-        )
+        return answer(engine, learner, request, k or request.k)
 
     def recommend_many(self, learner_ids: Sequence[str], k: int) -> Iterator[BatchAnswer]:
         """Courses for many learners, in their order, without the reasons.
@@ -186,7 +157,7 @@ class Recommender:
         for learner_id, learner in zip(
             learner_ids, self.learners.get_many(learner_ids), strict=True
         ):
-            allowed = partial(_allowed, engine, learner)
+            allowed = partial(allowed_items, engine, learner)
             encoded = engine.encode(learner)
             picked = engine.pick(encoded, allowed, learner.target_role_id, k)
             yield BatchAnswer(
@@ -338,76 +309,8 @@ class Recommender:
         return Engine(catalogue, popularity, trained, bundle.id)
 
 
-_ANYTHING = RecommendRequest()
-
-
-def _allowed(
-    engine: Engine,
-    learner: Learner,
-    recent: Sequence[str] = (),
-    request: RecommendRequest = _ANYTHING,
-) -> np.ndarray:
-    """What a learner may be given, bool [num_items]."""
-    return engine.eligibility.allowed(
-        taken=learner.taken.union(recent),
-        completed=learner.completed.union(recent),
-        exclude=request.exclude,
-        filters=request.filters,
-    )
-
-
-def _reason(
-    kept: dict[tuple[str | None, str], Reason],
-    role_id: str | None,
-    explain: Callable[..., Reason],
-    course_id: str,
-    num_learners: int,
-) -> Reason:
-    """The reason for a course, from those kept or found now."""
-    key = (role_id, course_id)
-    if key not in kept:
-        kept[key] = explain(course_id, num_learners=num_learners)
-    return kept[key]
-
-
-def _describe(
-    engine: Engine, picked: Picked, position: int, explain: Callable[..., Reason]
-) -> RecommendedCourse:
-    """One picked item as it is answered."""
-    row = int(picked.items[position])
-    course = engine.catalogue.courses[engine.items.id(row)]
-    return RecommendedCourse.model_construct(
-        course_id=course.course_id,
-        title=course.title,
-        level=course.level,
-        hours=course.hours,
-        language=course.language,
-        provider=course.provider,
-        score=round(float(picked.scores[position]), 6),
-        scores={p: round(float(v[position]), 6) for p, v in picked.shares.items()},
-        reason=explain(course.course_id, num_learners=int(engine.num_learners[row])),
-    )
-
-
-def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:
-    """What a learner holds after the courses of this session."""
-    if not recent:
-        return learner.state
-    return with_completed(learner.state, recent, learner.catalogue, FROM_ENROLMENT)
-
-
 def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:
     if not catalogue.has_role(role_id):
         raise UnknownIdError(
             f"There is no role '{role_id}'.", where=field, remedy="GET /v1/roles lists them."
         )
-
-
-def _warnings(request: RecommendRequest, learner: Learner, recent: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    if request.learner_id is not None and not learner.is_known:
-        found.append("This learner is unknown: the answer is the same for any newcomer.")
-    unknown = sorted(set(request.recent_courses) - set(recent))
-    if unknown:
-        found.append(f"Not in the catalogue and ignored: {', '.join(unknown[:10])}.")
-    return found

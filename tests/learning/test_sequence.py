@@ -11,11 +11,12 @@ import torch
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.ids import IdMap
+from graphrec.models.fitting import fit_neural, hold_out_newest
 from graphrec.models.ranking import target_ranks
 from graphrec.models.sequence import SequenceConfig, SequenceModel
 from graphrec.models.sequence_batches import WindowSampler
 from graphrec.models.sequence_net import SequenceNet
-from graphrec.models.sequence_run import SequenceRun, train_sequence
+from graphrec.models.sequence_run import SequenceRun
 from graphrec.models.training import (
     TrainingState,
     load_checkpoint,
@@ -251,7 +252,7 @@ def test_defaults_follow_the_shape_of_the_data():
 
 def test_fit_trains_on_a_dataset():
     dataset = make_dataset(cycles(100, 9))
-    model = train_sequence(dataset, SMALL)
+    model = fit_neural("sequence", *hold_out_newest(dataset), SMALL).model
     fitted = SequenceModel.from_state(model.state())
     assert fitted.score(dataset.histories).shape == (100, NUM_ITEMS)
 
