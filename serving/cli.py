@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import time
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ def serve(
     started = time.monotonic()
     recommender = Recommender.open(settings)
     try:
+        # Before the first request: beside them it would cost each of them milliseconds.
+        recommender.preload()
+        gc.collect()
+        gc.freeze()  # what stays for good need not be walked by every later collection
         app = create_app(service, recommender, keys=keys)
         announcement = _announcement(
             recommender, service, listener.getsockname()[1], time.monotonic() - started

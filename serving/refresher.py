@@ -12,11 +12,9 @@ from serving.metrics import Metrics
 class _Refreshes(Protocol):
     def refresh(self) -> bool: ...
 
-    def preload(self) -> None: ...
-
 
 class Refresher:
-    """Preloads learners, then calls ``refresh`` every ``interval_s`` seconds until stopped."""
+    """Calls ``refresh`` every ``interval_s`` seconds until it is stopped."""
 
     def __init__(
         self, recommender: _Refreshes, *, interval_s: float, metrics: Metrics, log: Any
@@ -38,10 +36,6 @@ class Refresher:
         self._thread.join()
 
     def _run(self) -> None:
-        try:
-            self._recommender.preload()
-        except Exception as error:  # noqa: BLE001 - learners are then read one by one
-            self._log.error("preload", error=type(error).__name__, at=frames_of(error))
         while not self._stop.wait(self._interval_s):
             try:
                 if self._recommender.refresh():
