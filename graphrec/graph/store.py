@@ -72,7 +72,12 @@ class GraphStore(ABC):
 
     @abstractmethod
     def export_snapshot(self, tables: Sequence[str]) -> Mapping[str, pa.Table]:
-        """Export several tables as of one moment (one read transaction where there is one)."""
+        """Export several tables in one read transaction.
+
+        The embedded graph answers as of one moment. Neo4j reads what is committed when it
+        passes: beside a writer, part of a write may be in and part not, so take snapshots
+        to train from while no import runs.
+        """
 
     @abstractmethod
     def counts(self) -> dict[str, int]:

@@ -76,6 +76,8 @@ class TestLadybug(GraphStoreContract):
 class TestNeo4j(GraphStoreContract):
     """Neo4j over Bolt."""
 
+    reads_snapshots = False  # read committed: a read may meet half of another's commit
+
     @pytest.fixture
     def store(self, remote: GraphStore) -> GraphStore:
         return remote
