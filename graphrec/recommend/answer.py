@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -37,22 +37,14 @@ def answer(
     allowed = partial(allowed_items, engine, learner, recent, request)
     encoded = engine.encode(learner, recent)
     picked = engine.pick(encoded, allowed, role_id, k, is_plain=is_plain)
-    history = [*learner.history, *recent]
-    explain = partial(
-        engine.explainer.explain,
-        history=history,
-        state=partial(_state_with, learner, recent),
-        target_role_id=role_id,
-        rows=engine.rows_of(history),
-    )
     kept = encoded.reasons if encoded is not None and is_plain else {}
-    reason = partial(_reason, kept, role_id, explain)
+    reason = partial(_reason, kept, role_id, _Evidence(engine, learner, recent, role_id))
     return RecommendResponse.model_construct(
         learner_id=request.learner_id,
         source=picked.source,
-        is_cold=not history,
+        is_cold=not (learner.rows or recent),
         bundle=engine.bundle_id,
-        courses=[_describe(engine, picked, n, reason) for n in range(len(picked.items))],
+        courses=_describe(engine, picked, reason),
         warnings=_warnings(request, learner, recent),
     )
 
@@ -72,37 +64,73 @@ def allowed_items(
     )
 
 
+class _Evidence:
+    """Finds reasons for one request; what they rest on is read when the first is asked."""
+
+    def __init__(
+        self, engine: Engine, learner: Learner, recent: Sequence[str], role_id: str | None
+    ) -> None:
+        self._engine = engine
+        self._learner = learner
+        self._recent = recent
+        self._role_id = role_id
+
+    def explain(self, course_id: str, num_learners: int) -> Reason:
+        """The best reason for a course."""
+        return self._explain(course_id, num_learners=num_learners)
+
+    @cached_property
+    def _explain(self) -> Callable[..., Reason]:
+        history = [*self._learner.history, *self._recent]
+        return partial(
+            self._engine.explainer.explain,
+            history=history,
+            state=partial(_state_with, self._learner, self._recent),
+            target_role_id=self._role_id,
+            rows=self._engine.rows_of(history),
+        )
+
+
 def _reason(
     kept: dict[tuple[str | None, str], Reason],
     role_id: str | None,
-    explain: Callable[..., Reason],
+    evidence: _Evidence,
     course_id: str,
     num_learners: int,
 ) -> Reason:
     """The reason for a course, from those kept or found now."""
     key = (role_id, course_id)
     if key not in kept:
-        kept[key] = explain(course_id, num_learners=num_learners)
+        kept[key] = evidence.explain(course_id, num_learners)
     return kept[key]
 
 
 def _describe(
-    engine: Engine, picked: Picked, position: int, explain: Callable[..., Reason]
-) -> RecommendedCourse:
-    """One picked item as it is answered."""
-    row = int(picked.items[position])
-    course = engine.catalogue.courses[engine.items.id(row)]
-    return RecommendedCourse.model_construct(
-        course_id=course.course_id,
-        title=course.title,
-        level=course.level,
-        hours=course.hours,
-        language=course.language,
-        provider=course.provider,
-        score=round(float(picked.scores[position]), 6),
-        scores={p: round(float(v[position]), 6) for p, v in picked.shares.items()},
-        reason=explain(course.course_id, num_learners=int(engine.num_learners[row])),
-    )
+    engine: Engine, picked: Picked, reason: Callable[[str, int], Reason]
+) -> list[RecommendedCourse]:
+    """The picked items as they are answered."""
+    parts = tuple(picked.shares)
+    # Rounded as one array: ten courses of nine parts would be a hundred calls.
+    columns = [picked.scores, *picked.shares.values()]
+    rounded = np.round(np.stack(columns, axis=1).astype(np.float64), 6).tolist()
+    rows = picked.items.tolist()
+    courses = []
+    for row, course_id, (score, *shares) in zip(rows, engine.items.ids(rows), rounded, strict=True):
+        course = engine.catalogue.courses[course_id]
+        courses.append(
+            RecommendedCourse.model_construct(
+                course_id=course_id,
+                title=course.title,
+                level=course.level,
+                hours=course.hours,
+                language=course.language,
+                provider=course.provider,
+                score=score,
+                scores=dict(zip(parts, shares, strict=True)),
+                reason=reason(course_id, int(engine.num_learners[row])),
+            )
+        )
+    return courses
 
 
 def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:
