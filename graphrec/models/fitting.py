@@ -32,11 +32,6 @@ Validation = tuple[Histories, np.ndarray]
 """Histories of n learners and the item each took next, int64 [n]."""
 
 
-def neural_names() -> tuple[str, ...]:
-    """Names of the models that are trained in epochs."""
-    return tuple(_NEURAL)
-
-
 def _entry(name: str) -> tuple[str, str, str, str, str]:
     if name not in _NEURAL:
         raise ParameterError(f"There is no neural model '{name}'.", remedy=f"One of {_NEURAL}.")

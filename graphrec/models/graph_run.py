@@ -28,7 +28,7 @@ from graphrec.models.graph import GraphConfig, GraphModel
 from graphrec.models.graph_batches import Batch, BatchSampler
 from graphrec.models.graph_net import GraphNet, initial_vectors
 from graphrec.models.graph_operators import hetero_data
-from graphrec.models.ranking import ranking_metrics
+from graphrec.models.ranking import ranking_metrics, sample_learners
 from graphrec.models.torch_state import pack_state, take_up_state
 from graphrec.models.training import TrainingRun
 
@@ -54,7 +54,7 @@ class GraphRun(TrainingRun):
         self.config = config
         self._rank, self._num_ranks = rank_and_size()
         self._sampler = BatchSampler(dataset, config)
-        self._validation = _subsample(validation, config)
+        self._validation = sample_learners(*validation, config.max_validation, config.seed)
         data = hetero_data(dataset)
         # Ranks on unlike machines may differ in an SVD's last digits and signs.
         full = broadcast_from_first(torch.from_numpy(initial_vectors(data, config)))
@@ -135,14 +135,3 @@ class GraphRun(TrainingRun):
         """Take up ``arrays()`` of the same rank of as many ranks."""
         self._epoch = int(arrays["epoch"])
         take_up_state(dict(self.net.named_parameters()), self._optimizer, arrays)
-
-
-def _subsample(
-    validation: tuple[Histories, np.ndarray], config: GraphConfig
-) -> tuple[Histories, np.ndarray]:
-    histories, targets = validation
-    if len(histories) <= config.max_validation:
-        return histories, targets
-    rng = np.random.default_rng(config.seed)
-    rows = np.sort(rng.choice(len(histories), config.max_validation, replace=False))
-    return histories.take(rows), targets[rows]

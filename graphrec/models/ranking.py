@@ -40,3 +40,13 @@ def ranking_metrics(
     is_hit = ranks < k
     gains = np.where(is_hit, 1 / np.log2(ranks + 2.0), 0.0)
     return {f"recall@{k}": float(is_hit.mean()), f"ndcg@{k}": float(gains.mean())}
+
+
+def sample_learners(
+    histories: Histories, targets: np.ndarray, num: int, seed: int
+) -> tuple[Histories, np.ndarray]:
+    """At most ``num`` learners with their targets, chosen at random, in their order."""
+    if len(histories) <= num:
+        return histories, targets
+    rows = np.sort(np.random.default_rng(seed).choice(len(histories), num, replace=False))
+    return histories.take(rows), targets[rows]

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.models.collectives import broadcast_from_first, rank_and_size
-from graphrec.models.ranking import ranking_metrics
+from graphrec.models.ranking import ranking_metrics, sample_learners
 from graphrec.models.sequence import SequenceConfig, SequenceModel
 from graphrec.models.sequence_batches import Batch, WindowSampler
 from graphrec.models.sequence_net import SequenceNet, initial_items
@@ -56,7 +56,7 @@ class SequenceRun(TrainingRun):
         """
         self.config = config
         self._rank, self._num_ranks = rank_and_size()
-        self._validation = _subsample(validation, config)
+        self._validation = sample_learners(*validation, config.max_validation, config.seed)
         self._sampler = WindowSampler(dataset.histories, dataset.num_items, config)
         _check_shapes(item_init, dataset.num_items, config)
         items = initial_items(dataset, config) if item_init is None else item_init
@@ -171,14 +171,3 @@ def _check_shapes(item_init: np.ndarray | None, num_items: int, config: Sequence
             where="SequenceRun",
             remedy="Give one vector of embedding_dim columns for each item.",
         )
-
-
-def _subsample(
-    validation: tuple[Histories, np.ndarray], config: SequenceConfig
-) -> tuple[Histories, np.ndarray]:
-    histories, targets = validation
-    if len(histories) <= config.max_validation:
-        return histories, targets
-    rng = np.random.default_rng(config.seed)
-    rows = np.sort(rng.choice(len(histories), config.max_validation, replace=False))
-    return histories.take(rows), targets[rows]
