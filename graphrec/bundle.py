@@ -9,6 +9,7 @@ See ``docs/bundle.md``.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 import uuid
@@ -214,8 +215,10 @@ class BundleStore:
         """Delete what publications that were killed long ago left behind."""
         limit = time.time() - _ABANDONED_AFTER_S
         for folder in self.root.glob(".tmp-*"):
-            if folder.is_dir() and folder.stat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
+            # Another publication may move its own away at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                if folder.stat().st_mtime < limit:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _how_to_get_one(store: BundleStore) -> str:

@@ -327,8 +327,8 @@ def test_a_bundle_under_another_name_is_not_it(store: BundleStore, published: Bu
 
 
 def test_many_publish_at_once(store: BundleStore) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda n: store.publish(write_number(n % 3), info={}), range(24)))
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda n: store.publish(write_number(n % 3), info={}), range(240)))
     assert {info.id for info in store.list()} == {bundle.id for bundle in made}
     for number, bundle in enumerate(made):
         assert store.load(bundle.id).json("number") == number % 3
