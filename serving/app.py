@@ -19,7 +19,6 @@ from serving.errors import MEDIA_TYPE, Problem, add_error_handlers
 from serving.logs import get_logger
 from serving.metrics import Metrics
 from serving.middleware import Guard, Observe
-from serving.refresher import Refresher
 from serving.routers import (
     admin,
     catalogue,
@@ -31,6 +30,7 @@ from serving.routers import (
     recommendations,
 )
 from serving.settings import ServiceSettings
+from serving.upkeep import Upkeep
 from serving.workers import Workers
 
 _ROUTERS = (recommendations, paths, events, learners, catalogue, queries, admin, health)
@@ -98,17 +98,17 @@ def create_app(
 def _lifespan(service: Service, log: Any) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        refresher = Refresher(
+        upkeep = Upkeep(
             service.recommender,
             interval_s=service.settings.refresh_interval_s,
             metrics=service.metrics,
             log=log,
         )
-        refresher.start()
+        upkeep.start()
         try:
             yield
         finally:
-            refresher.stop()
+            upkeep.stop()
             service.writer.close()
             service.workers.close()
 

@@ -24,14 +24,16 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
 
-class _HasHealth(Protocol):
+class _Observed(Protocol):
+    @property
+    def num_prepared(self) -> int: ...
     def health(self) -> Health: ...
 
 
-class _BundleCollector(Collector):
-    """Reads health when it is asked, so that no stale bundle is ever shown."""
+class _RecommenderCollector(Collector):
+    """Reads the recommender when it is asked, so that no stale bundle is ever shown."""
 
-    def __init__(self, recommender: _HasHealth) -> None:
+    def __init__(self, recommender: _Observed) -> None:
         self._recommender = recommender
 
     def collect(self) -> Iterable[Metric]:
@@ -44,18 +46,22 @@ class _BundleCollector(Collector):
         bundle.add_metric([health.bundle or "", health.graph], 1.0)
         courses = GaugeMetricFamily("graphrec_courses", "Courses in the catalogue.")
         courses.add_metric([], float(health.num_courses))
-        return [ready, bundle, courses]
+        prepared = GaugeMetricFamily(
+            "graphrec_prepared_learners", "Learners whose shortlist was made before they asked."
+        )
+        prepared.add_metric([], float(self._recommender.num_prepared))
+        return [ready, bundle, courses, prepared]
 
 
 class Metrics:
     """Counters of one service."""
 
-    def __init__(self, recommender: _HasHealth) -> None:
+    def __init__(self, recommender: _Observed) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        registry.register(_BundleCollector(recommender))
+        registry.register(_RecommenderCollector(recommender))
         self._requests = Counter(
             "graphrec_http_requests",
             "Requests by route template and status.",
@@ -84,9 +90,14 @@ class Metrics:
             ["source"],
             registry=registry,
         )
-        self.failed_refreshes = Counter(
-            "graphrec_refresh_failures", "Looks for a new champion that failed.", registry=registry
+        self.failed_upkeep = Counter(
+            "graphrec_upkeep_failures",
+            "Steps beside the requests that failed: refresh (a new champion), prepare.",
+            ["step"],
+            registry=registry,
         )
+        for step in ("refresh", "prepare"):
+            self.failed_upkeep.labels(step)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""

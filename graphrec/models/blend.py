@@ -88,10 +88,14 @@ class Blend:
             float32 [nnz] scores, and float32 [nnz, len(parts)] the part each model has in
             them (they sum to the score).
         """
-        context = (np.log1p(lengths) - self.center)[candidates.owners, None]
-        weights = self.weights[0] + self.weights[1] * context
-        shares = (standardise(scores, candidates) * weights).astype(np.float32)
+        weights = self.weights_for(lengths)[candidates.owners]
+        shares = standardise(scores, candidates) * weights
         return shares.sum(axis=1), shares
+
+    def weights_for(self, lengths: np.ndarray) -> np.ndarray:
+        """Weight of each part for histories of these lengths (int [n]); float32 [n, parts]."""
+        context = (np.log1p(lengths) - self.center)[:, None]
+        return np.asarray(self.weights[0] + self.weights[1] * context, np.float32)
 
     def describe(self) -> dict[str, float]:
         """Weight of each part at the mean history length."""

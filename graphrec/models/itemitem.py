@@ -46,11 +46,11 @@ class ItemItemModel(Model):
             return np.asarray(weighted @ self._dense, np.float32)
         return np.asarray((weighted @ self.matrix).toarray(), np.float32)
 
-    def row(self, item: int) -> np.ndarray:
-        """One row of the matrix, float32 [num_items]."""
+    def entries(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The matrix at ``rows`` (int [n]) and ``columns`` (int [m]); float32 [n, m]."""
         if self._dense is not None:
-            return np.asarray(self._dense[item])
-        return np.asarray(self.matrix[[item]].toarray()[0])
+            return np.asarray(self._dense[rows[:, None], columns])
+        return np.asarray(self.matrix[rows].toarray()[:, columns])
 
     def state(self) -> dict[str, np.ndarray]:
         """CSR arrays ``data`` float32, ``indices`` int32, ``indptr`` int64, and ``recency``."""

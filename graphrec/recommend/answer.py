@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from graphrec.recommend.schemas import (
     RecommendRequest,
     RecommendResponse,
 )
-
-_ANYTHING = RecommendRequest()
 
 
 def answer(
@@ -34,91 +32,75 @@ def answer(
     recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
     role_id = request.target_role_id or learner.target_role_id
     is_plain = not recent and not request.exclude and request.filters.is_empty
-    allowed = partial(allowed_items, engine, learner, recent, request)
-    encoded = engine.encode(learner, recent)
-    picked = engine.pick(encoded, allowed, role_id, k, is_plain=is_plain)
-    kept = encoded.reasons if encoded is not None and is_plain else {}
-    reason = partial(_reason, kept, role_id, _Evidence(engine, learner, recent, role_id))
-    return RecommendResponse.model_construct(
+    allowed = partial(engine.allowed, learner, recent, request)
+    session = engine.session(learner, recent)
+    picked = engine.pick(session, allowed, role_id, k, is_plain=is_plain)
+    kept = session.reasons if session is not None and is_plain else {}
+    reasons = _Reasons(engine, learner, recent, role_id, kept)
+    return RecommendResponse(
         learner_id=request.learner_id,
         source=picked.source,
         is_cold=not (learner.rows or recent),
         bundle=engine.bundle_id,
-        courses=_describe(engine, picked, reason),
+        courses=_describe(engine, picked, reasons),
         warnings=_warnings(request, learner, recent),
     )
 
 
-def allowed_items(
-    engine: Engine,
-    learner: Learner,
-    recent: Sequence[str] = (),
-    request: RecommendRequest = _ANYTHING,
-) -> np.ndarray:
-    """What a learner may be given, bool [num_items]."""
-    return engine.eligibility.allowed(
-        taken=learner.taken.union(recent),
-        completed=learner.completed.union(recent),
-        exclude=request.exclude,
-        filters=request.filters,
-    )
-
-
-class _Evidence:
-    """Finds reasons for one request; what they rest on is read when the first is asked."""
+class _Reasons:
+    """Finds reasons for one request; what they rest on is read where one is missing."""
 
     def __init__(
-        self, engine: Engine, learner: Learner, recent: Sequence[str], role_id: str | None
+        self,
+        engine: Engine,
+        learner: Learner,
+        recent: Sequence[str],
+        role_id: str | None,
+        kept: dict[tuple[str | None, str], Reason],
     ) -> None:
         self._engine = engine
         self._learner = learner
         self._recent = recent
         self._role_id = role_id
+        self._kept = kept
 
-    def explain(self, course_id: str, num_learners: int) -> Reason:
-        """The best reason for a course."""
-        return self._explain(course_id, num_learners=num_learners)
+    def of(self, course_ids: Sequence[str], rows: Sequence[int]) -> list[Reason]:
+        """The best reason for each course.
 
-    @cached_property
-    def _explain(self) -> Callable[..., Reason]:
-        history = [*self._learner.history, *self._recent]
-        return partial(
-            self._engine.explainer.explain,
-            history=history,
-            state=partial(_state_with, self._learner, self._recent),
-            target_role_id=self._role_id,
-            rows=self._engine.rows_of(history),
-        )
-
-
-def _reason(
-    kept: dict[tuple[str | None, str], Reason],
-    role_id: str | None,
-    evidence: _Evidence,
-    course_id: str,
-    num_learners: int,
-) -> Reason:
-    """The reason for a course, from those kept or found now."""
-    key = (role_id, course_id)
-    if key not in kept:
-        kept[key] = evidence.explain(course_id, num_learners)
-    return kept[key]
+        Args:
+            course_ids: Recommended.
+            rows: Their dense items.
+        """
+        keys = [(self._role_id, course_id) for course_id in course_ids]
+        if any(key not in self._kept for key in keys):
+            history = [*self._learner.history, *self._recent]
+            found = self._engine.explainer.explain(
+                course_ids,
+                history=history,
+                state=partial(_state_with, self._learner, self._recent),
+                target_role_id=self._role_id,
+                num_learners=self._engine.num_learners[rows],
+                rows=self._engine.rows_of(history),
+            )
+            self._kept.update(zip(keys, found, strict=True))
+        return [self._kept[key] for key in keys]
 
 
-def _describe(
-    engine: Engine, picked: Picked, reason: Callable[[str, int], Reason]
-) -> list[RecommendedCourse]:
+def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[RecommendedCourse]:
     """The picked items as they are answered."""
     parts = tuple(picked.shares)
     # Rounded as one array: ten courses of nine parts would be a hundred calls.
     columns = [picked.scores, *picked.shares.values()]
     rounded = np.round(np.stack(columns, axis=1).astype(np.float64), 6).tolist()
     rows = picked.items.tolist()
+    ids = engine.items.ids(rows)
     courses = []
-    for row, course_id, (score, *shares) in zip(rows, engine.items.ids(rows), rounded, strict=True):
+    for course_id, (score, *shares), reason in zip(
+        ids, rounded, reasons.of(ids, rows), strict=True
+    ):
         course = engine.catalogue.courses[course_id]
         courses.append(
-            RecommendedCourse.model_construct(
+            RecommendedCourse(
                 course_id=course_id,
                 title=course.title,
                 level=course.level,
@@ -127,7 +109,7 @@ def _describe(
                 provider=course.provider,
                 score=score,
                 scores=dict(zip(parts, shares, strict=True)),
-                reason=reason(course_id, int(engine.num_learners[row])),
+                reason=reason,
             )
         )
     return courses

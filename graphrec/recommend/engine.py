@@ -6,51 +6,68 @@ Immutable once built, so that a request keeps one view while a new champion is t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
 from graphrec.dataset import Histories
 from graphrec.features.signals import ROLE, LearnerSignals, RoleScores
 from graphrec.ids import IdMap
-from graphrec.models.blend import Candidates
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.explain import Explainer
 from graphrec.recommend.filters import Eligibility
 from graphrec.recommend.learners import Learner, histories_of
 from graphrec.recommend.model_io import TrainedPipeline
-from graphrec.recommend.pipeline import Pipeline, Vectors, top_positions
-from graphrec.recommend.schemas import Reason, Source
+from graphrec.recommend.pipeline import Ranking, Shortlists, Vectors, top_positions
+from graphrec.recommend.prepared import Prepared
+from graphrec.recommend.schemas import Reason, RecommendRequest, Source
+
+_ANYTHING = RecommendRequest()
 
 _ROLE_OVER_POPULARITY = 2.0
 """Without a history: a course with all that the role needs outweighs the most popular one."""
 
 
-Retrieved = tuple[Candidates, np.ndarray]
-"""Candidates of one learner and their scores by part."""
+SHORTLISTED = 64
+"""Candidates kept of a learner; whoever asks for more is retrieved for anew."""
 
 _MAX_ROLES = 4
-"""Roles for which a learner's candidates are kept."""
+"""Roles for which a learner's shortlist is kept."""
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A learner in a bundle's terms.
+class Session:
+    """A learner and the courses of this session, in a bundle's terms; worked out when asked.
+
+    Args:
+        learner: As read.
+        trained: Whose items and models.
+        recent: Courses after the stored history, oldest first.
 
     Attributes:
-        history: Of this one learner.
-        views: Weaker signals, or None.
-        vectors: Session vectors by part.
-        retrieved: What a request without conditions retrieves, by the role aimed at; kept
-            while the history stands, so that such a request only reranks.
+        shortlists: Of requests without conditions, by the role aimed at; they stand as
+            long as the history, so that such a request only reranks.
         reasons: Reasons given, by role and course; they rest on the same history.
     """
 
-    history: Histories
-    views: Histories | None
-    vectors: Vectors
-    retrieved: dict[str | None, Retrieved] = field(default_factory=dict)
-    reasons: dict[tuple[str | None, str], Reason] = field(default_factory=dict)
+    def __init__(
+        self, learner: Learner, trained: TrainedPipeline, recent: Sequence[str] = ()
+    ) -> None:
+        self._learner = learner
+        self._trained = trained
+        self._recent = recent
+        self.shortlists: dict[str | None, Shortlists] = {}
+        self.reasons: dict[tuple[str | None, str], Reason] = {}
+
+    @property
+    def history(self) -> Histories:
+        """What was taken, of this one learner."""
+        return self._known[0]
+
+    @property
+    def views(self) -> Histories | None:
+        """Weaker signals, or None."""
+        return self._known[1]
 
     @property
     def is_empty(self) -> bool:
@@ -58,13 +75,27 @@ class Encoded:
         num_views = 0 if self.views is None else len(self.views.items)
         return len(self.history.items) + num_views == 0
 
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Session vectors by part."""
+        return self._trained.pipeline.encode(self.history)
+
+    @cached_property
+    def _known(self) -> tuple[Histories, Histories | None]:
+        items = self._trained.items
+        committed = self._trained.has_commitments
+        history, views = histories_of([self._learner], items, committed=committed)
+        if self._recent:
+            history = _followed_by(history, items.indices(self._recent))
+        return history, views
+
 
 @dataclass(frozen=True)
 class Picked:
     """The best items for one learner, best first.
 
     Attributes:
-        items: int64 [m], m <= k.
+        items: int [m], m <= k.
         scores: float32 [m].
         shares: Part -> float32 [m].
         source: What they rest on.
@@ -84,6 +115,9 @@ class Engine:
         popularity: Learners of each course by id.
         trained: The bundle's pipeline; None: popularity and roles alone.
         bundle_id: Of ``trained``.
+
+    Attributes:
+        prepared: Shortlists made before anybody asked, or None.
     """
 
     def __init__(
@@ -96,6 +130,7 @@ class Engine:
         self.catalogue = catalogue
         self.trained = trained
         self.bundle_id = bundle_id
+        self.prepared: Prepared | None = None
         known = [] if trained is None else list(trained.items)
         seen = set(known)
         # Courses newer than the bundle follow its rows: no model knows them, cold ranking does.
@@ -109,8 +144,8 @@ class Engine:
         logs = np.log1p(self.num_learners)
         self._popular = (logs / max(float(logs.max(initial=0.0)), 1e-9)).astype(np.float32)
 
-    def encode(self, learner: Learner, recent: Sequence[str] = ()) -> Encoded | None:
-        """The learner's session; None without a pipeline.
+    def session(self, learner: Learner, recent: Sequence[str] = ()) -> Session | None:
+        """The learner's session, kept with the learner; None without a pipeline.
 
         Args:
             learner: As read.
@@ -118,21 +153,19 @@ class Engine:
         """
         if self.trained is None:
             return None
-        key = self.bundle_id or ""
-        if not recent and key in learner.encoded:
-            kept = learner.encoded[key]
-            assert isinstance(kept, Encoded)  # noqa: S101 - only this method writes it
-            return kept
-        history, views = histories_of(
-            [learner], self.trained.items, committed=self.trained.has_commitments
-        )
         if recent:
-            history = _followed_by(history, self.trained.items.indices(recent))
-        encoded = Encoded(history, views, self.trained.pipeline.encode(history))
-        if not recent:
-            learner.encoded.clear()  # of an older bundle
-            learner.encoded[key] = encoded
-        return encoded
+            return Session(learner, self.trained, recent)
+        key = self.bundle_id or ""
+        kept = learner.sessions.get(key)
+        if kept is None:
+            kept = Session(learner, self.trained)
+            prepared = None if self.prepared is None else self.prepared.of(learner)
+            if prepared is not None:
+                kept.shortlists[learner.target_role_id] = prepared
+            learner.sessions.clear()  # of an older bundle
+            learner.sessions[key] = kept
+        assert isinstance(kept, Session)  # noqa: S101 - only this method writes it
+        return kept
 
     def rows_of(self, history: Sequence[str]) -> np.ndarray:
         """What the bundle knows of a history: dense rows, int64, newest first."""
@@ -141,7 +174,7 @@ class Engine:
 
     def pick(
         self,
-        encoded: Encoded | None,
+        session: Session | None,
         allowed: Callable[[], np.ndarray],
         role_id: str | None,
         k: int,
@@ -151,35 +184,106 @@ class Engine:
         """The best ``k`` allowed items; the pipeline's first, then by role and popularity.
 
         Args:
-            encoded: The session, or None.
+            session: The session, or None.
             allowed: Gives bool [num_items]; asked only where it is needed.
             role_id: The role aimed at.
             k: How many.
-            is_plain: Whether ``allowed`` follows from the learner alone, so that what is
-                retrieved may be kept.
+            is_plain: Whether ``allowed`` follows from the learner alone, so that the
+                shortlist may be kept.
         """
-        if self.trained is None or encoded is None or encoded.is_empty:
+        if self.trained is None or session is None:
             return self._cold(allowed(), role_id, k)
-        pipeline = self.trained.pipeline
-        retrieved = encoded.retrieved.get(role_id) if is_plain else None
-        if retrieved is None:
-            retrieved = self._retrieve(pipeline, encoded, allowed(), role_id)
-            if is_plain and len(encoded.retrieved) < _MAX_ROLES:
-                encoded.retrieved[role_id] = retrieved
-        ranking = pipeline.rank_candidates(*retrieved, encoded.history.lengths, k)
-        found = int((ranking.items[0] >= 0).sum())
-        shares = {p: ranking.shares[0, :found, i] for i, p in enumerate(pipeline.parts)}
-        warm = Picked(ranking.items[0, :found], ranking.scores[0, :found], shares, "pipeline")
-        return warm if found == k else self._filled(warm, allowed(), role_id, k)
+        is_kept = is_plain and k <= SHORTLISTED
+        shortlist = session.shortlists.get(role_id) if is_kept else None
+        if shortlist is None:
+            if session.is_empty:
+                return self._cold(allowed(), role_id, k)
+            shortlist = self._shortlist(session, allowed(), role_id, max(k, SHORTLISTED))
+            if is_kept and len(session.shortlists) < _MAX_ROLES:
+                session.shortlists[role_id] = shortlist
+        return self._picked(self.trained.pipeline.rerank(shortlist, k), 0, allowed, role_id, k)
 
-    def _retrieve(
-        self, pipeline: Pipeline, encoded: Encoded, allowed: np.ndarray, role_id: str | None
-    ) -> Retrieved:
-        n = self.num_trained
-        signals = LearnerSignals(n, encoded.views, self.trained_roles, [role_id]).dense()
-        return pipeline.candidates(
-            encoded.history, allowed=allowed[:n], signals=signals, vectors=encoded.vectors
+    def pick_many(self, learners: Sequence[Learner], k: int) -> list[Picked]:
+        """The best ``k`` courses of each learner, as ``pick`` gives them one by one."""
+        rows = [partial(self.allowed, learner) for learner in learners]
+        roles = [learner.target_role_id for learner in learners]
+        shortlists, is_empty = self.shortlists(learners, k)
+        if self.trained is None or shortlists is None:
+            return [self._cold(row(), role, k) for row, role in zip(rows, roles, strict=True)]
+        ranking = self.trained.pipeline.rerank(shortlists, k)
+        return [
+            self._cold(rows[n](), roles[n], k)
+            if is_empty[n]
+            else self._picked(ranking, n, rows[n], roles[n], k)
+            for n in range(len(learners))
+        ]
+
+    def shortlists(
+        self, learners: Sequence[Learner], size: int
+    ) -> tuple[Shortlists | None, np.ndarray]:
+        """Shortlists of learners for the role each aims at, and who has nothing to go by.
+
+        Args:
+            learners: As read.
+            size: Candidates of each.
+
+        Returns:
+            Shortlists (None without a pipeline), and bool [n].
+        """
+        if self.trained is None:
+            return None, np.ones(len(learners), bool)
+        committed = self.trained.has_commitments
+        histories, views = histories_of(learners, self.trained.items, committed=committed)
+        allowed = np.stack([self.allowed(learner)[: self.num_trained] for learner in learners])
+        roles = [learner.target_role_id for learner in learners]
+        signals = LearnerSignals(self.num_trained, views, self.trained_roles, roles).dense()
+        found = self.trained.pipeline.shortlist(histories, size, allowed=allowed, signals=signals)
+        num_known = histories.lengths + (0 if views is None else views.lengths)
+        return found, num_known == 0
+
+    def allowed(
+        self,
+        learner: Learner,
+        recent: Sequence[str] = (),
+        request: RecommendRequest = _ANYTHING,
+    ) -> np.ndarray:
+        """What a learner may be given, bool [num_items]."""
+        return self.eligibility.allowed(
+            taken=learner.taken.union(recent),
+            completed=learner.completed.union(recent),
+            exclude=request.exclude,
+            filters=request.filters,
         )
+
+    def _shortlist(
+        self, session: Session, allowed: np.ndarray, role_id: str | None, size: int
+    ) -> Shortlists:
+        assert self.trained is not None  # noqa: S101 - asked by pick
+        n = self.num_trained
+        return self.trained.pipeline.shortlist(
+            session.history,
+            size,
+            allowed=allowed[:n],
+            signals=LearnerSignals(n, session.views, self.trained_roles, [role_id]).dense(),
+            vectors=session.vectors,
+        )
+
+    def _picked(
+        self,
+        ranking: Ranking,
+        row: int,
+        allowed: Callable[[], np.ndarray],
+        role_id: str | None,
+        k: int,
+    ) -> Picked:
+        """One learner's items of a ranking, filled up where they are too few."""
+        assert self.trained is not None  # noqa: S101 - asked by pick and pick_many
+        items = ranking.items[row]
+        found = int((items >= 0).sum())
+        parts = self.trained.pipeline.parts
+        shares = {part: ranking.shares[row, :found, i] for i, part in enumerate(parts)}
+        warm = Picked(items[:found], ranking.scores[row, :found], shares, "pipeline")
+        return warm if found == k else self._filled(warm, allowed(), role_id, k)
 
     def _cold(self, allowed: np.ndarray, role_id: str | None, k: int) -> Picked:
         """By what the role needs, then by popularity."""

@@ -24,31 +24,33 @@ class Explainer:
 
     def explain(
         self,
-        course_id: str,
+        course_ids: Sequence[str],
         *,
         history: Sequence[str],
         state: Callable[[], LearnerState],
         target_role_id: str | None,
-        num_learners: int,
+        num_learners: np.ndarray,
         rows: np.ndarray,
-    ) -> Reason:
-        """The best reason for one course.
+    ) -> list[Reason]:
+        """The best reason for each of some courses.
 
         Args:
-            course_id: Recommended.
+            course_ids: Recommended.
             history: Courses taken or viewed, oldest first.
             state: Gives what the learner holds; asked only where a role is aimed at.
             target_role_id: The role aimed at.
-            num_learners: Who took the course, for want of a better reason.
+            num_learners: int [len(course_ids)], who took each, for want of a better reason.
             rows: What the bundle knows of ``history``: dense rows, int64, newest first.
         """
-        return (
+        shared, most = self._most_shared(course_ids, rows)
+        return [
             self._needed_by_role(course_id, state, target_role_id)
             or self._unlocked(course_id, history)
-            or self._co_taken(course_id, rows)
+            or self._co_taken(shared[n], most[n])
             or self._shares_skill(course_id, history)
-            or self._popular(course_id, num_learners)
-        )
+            or self._popular(course_id, int(num_learners[n]))
+            for n, course_id in enumerate(course_ids)
+        ]
 
     def _needed_by_role(
         self, course_id: str, state: Callable[[], LearnerState], role_id: str | None
@@ -60,7 +62,7 @@ class Explainer:
             need = needs.get(skill_id)
             if need is None or state().holds(skill_id, need.level):
                 continue
-            return Reason.model_construct(
+            return Reason(
                 code="teaches_needed_skill",
                 text=f"{self._catalogue.role_name(role_id)} needs "
                 f"{self._catalogue.skill_name(skill_id)}, which this course teaches.",
@@ -75,31 +77,35 @@ class Explainer:
             return None
         for taken in reversed(history):
             if taken in required:
-                return Reason.model_construct(
+                return Reason(
                     code="unlocked_by",
                     text=f"You took {self._catalogue.course_name(taken)}, which it requires.",
                     because_course_id=taken,
                 )
         return None
 
-    def _co_taken(self, course_id: str, rows: np.ndarray) -> Reason | None:
-        trained = self._trained
-        item = None if trained is None else trained.items.index(course_id)
-        if trained is None or item is None:
+    def _most_shared(
+        self, course_ids: Sequence[str], rows: np.ndarray
+    ) -> tuple[list[int], list[int]]:
+        """For each course, most learners shared with one of ``rows``, and that row."""
+        nobody = [0] * len(course_ids)
+        if self._trained is None or not len(rows):
+            return nobody, nobody
+        items = self._trained.items.indices(course_ids)
+        shared = self._trained.num_shared(np.maximum(items, 0), rows)
+        shared[items < 0] = 0
+        most = shared.argmax(axis=1)
+        return shared[np.arange(len(items)), most].astype(int).tolist(), rows[most].tolist()
+
+    def _co_taken(self, num_shared: int, row: int) -> Reason | None:
+        if self._trained is None or num_shared < _MIN_SHARED:
             return None
-        if not len(rows):
-            return None
-        shared = trained.num_shared(item, rows)
-        best = int(shared.argmax())
-        count = int(shared[best])
-        if count < _MIN_SHARED:
-            return None
-        taken = trained.items.id(int(rows[best]))
-        return Reason.model_construct(
+        taken = self._trained.items.id(row)
+        return Reason(
             code="co_taken",
-            text=f"{count} learners of {self._catalogue.course_name(taken)} took it too.",
+            text=f"{num_shared} learners of {self._catalogue.course_name(taken)} took it too.",
             because_course_id=taken,
-            num_learners=count,
+            num_learners=num_shared,
         )
 
     def _shares_skill(self, course_id: str, history: Sequence[str]) -> Reason | None:
@@ -107,7 +113,7 @@ class Explainer:
         for taken in reversed(history):
             for skill_id in sorted(self._catalogue.skills_of(taken)):
                 if skill_id in taught:
-                    return Reason.model_construct(
+                    return Reason(
                         code="shares_skill",
                         text=f"It goes on with {self._catalogue.skill_name(skill_id)} "
                         f"from {self._catalogue.course_name(taken)}.",
@@ -118,10 +124,8 @@ class Explainer:
 
     def _popular(self, course_id: str, num_learners: int) -> Reason:
         if num_learners == 0:
-            return Reason.model_construct(
-                code="new", text="New in the catalogue: nobody has taken it yet."
-            )
-        return Reason.model_construct(
+            return Reason(code="new", text="New in the catalogue: nobody has taken it yet.")
+        return Reason(
             code="popular",
             text=f"{num_learners} learners took it.",
             num_learners=num_learners,

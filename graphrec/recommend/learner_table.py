@@ -5,7 +5,7 @@ Only where one process owns the graph, which then knows of every change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,17 @@ class LearnerTable:
         interactions = tables["interactions"]
         owners = interactions["learner_id"].combine_chunks().dictionary_encode()
         codes = owners.indices.to_numpy(zero_copy_only=False)
-        self._order = np.argsort(codes, kind="stable")
+        courses = interactions["course_id"].combine_chunks().dictionary_encode()
+        self._courses = courses.dictionary.to_pylist()
+        course = courses.indices.to_numpy(zero_copy_only=False)
+        kind = _positions(interactions["type"], pa.array(INTERACTION_TYPES))
+        at, seq = _nullable(interactions["at"]), _nullable(interactions["seq"])
+        # The order of the query learner_history, so that both ways say the same.
+        moments = [np.where(known, values, -1) for values, known in filter(None, (seq, at))]
+        names = _ranks(INTERACTION_TYPES)[kind], _ranks(self._courses)[course]
+        order = np.lexsort((*names, *moments, codes))
+        self._course, self._type = course[order], kind[order].astype(np.int8)
+        self._at, self._seq = _reordered(at, order), _reordered(seq, order)
         ends = np.cumsum(np.bincount(codes, minlength=len(owners.dictionary)))
         self._spans = dict(
             zip(
@@ -37,13 +47,6 @@ class LearnerTable:
                 strict=True,
             )
         )
-        courses = interactions["course_id"].combine_chunks().dictionary_encode()
-        self._courses = courses.dictionary.to_pylist()
-        self._course = courses.indices.to_numpy(zero_copy_only=False)[self._order]
-        names = pa.array(INTERACTION_TYPES)
-        self._type = _positions(interactions["type"], names)[self._order].astype(np.int8)
-        self._at = _nullable(interactions["at"], self._order)
-        self._seq = _nullable(interactions["seq"], self._order)
         self._profiles = {row["learner_id"]: row for row in tables["learners"].to_pylist()}
         self._holds: dict[str, list[dict[str, Any]]] = {}
         for row in tables["holds"].to_pylist():
@@ -52,6 +55,15 @@ class LearnerTable:
     def profile(self, learner_id: str) -> dict[str, Any] | None:
         """Roles of a learner; None for an unknown one."""
         return self._profiles.get(learner_id)
+
+    def by_last_activity(self) -> list[str]:
+        """Learners with interactions, the latest active first where times are known."""
+        ids = list(self._spans)
+        if self._at is None or not ids:
+            return ids
+        starts = [start for start, _ in self._spans.values()]
+        latest = np.maximum.reduceat(self._at[0], starts)
+        return [ids[row] for row in np.argsort(-latest, kind="stable")]
 
     def holds(self, learner_id: str) -> list[dict[str, Any]]:
         """Assessed skills of a learner."""
@@ -79,12 +91,22 @@ def _positions(column: pa.ChunkedArray, names: pa.Array) -> np.ndarray:
     return np.asarray(lookup[encoded.indices.to_numpy(zero_copy_only=False)])
 
 
-def _nullable(column: pa.ChunkedArray, order: np.ndarray) -> _Nullable:
-    """Values int64 and whether they are known, in a new order; None where none is."""
+def _ranks(names: Sequence[str]) -> np.ndarray:
+    """Place of each name in sorted order, int64 [n]."""
+    ranks = np.empty(len(names), np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks
+
+
+def _nullable(column: pa.ChunkedArray) -> _Nullable:
+    """Values int64 and whether they are known; None where none is."""
     if column.null_count == len(column):
         return None
-    known = column.is_valid().to_numpy()[order]
-    return column.fill_null(0).to_numpy()[order], known
+    return column.fill_null(0).to_numpy(), column.is_valid().to_numpy()
+
+
+def _reordered(column: _Nullable, order: np.ndarray) -> _Nullable:
+    return None if column is None else (column[0][order], column[1][order])
 
 
 def _pylist(column: _Nullable, start: int, end: int) -> list[int | None]:

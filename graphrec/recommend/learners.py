@@ -53,7 +53,8 @@ class Learner:
         holds: Assessed skills: skill_id, level.
         target_role_id: The role aimed at, or None.
         has_completions: Whether the graph records completions at all.
-        encoded: Cache of the engine, by bundle id.
+        sessions: Cache of the engine, by bundle id.
+        table: The table it was read from in bulk, or None.
     """
 
     learner_id: str | None
@@ -63,7 +64,8 @@ class Learner:
     holds: tuple[Mapping[str, Any], ...] = ()
     target_role_id: str | None = None
     has_completions: bool = True
-    encoded: dict[str, Any] = field(default_factory=dict, compare=False)
+    sessions: dict[str, Any] = field(default_factory=dict, compare=False)
+    table: LearnerTable | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def history(self) -> list[str]:
@@ -98,6 +100,9 @@ class LearnerReader:
         catalogue: Whose courses teach the skills.
         has_completions: Whether any interaction of the graph is a completion.
         ttl_s: Seconds a learner is kept; None: until ``forget`` (one process owns the graph).
+
+    Attributes:
+        table: All learners, once they were preloaded.
     """
 
     def __init__(
@@ -115,7 +120,7 @@ class LearnerReader:
         self._kept: OrderedDict[str, tuple[float, Learner]] = OrderedDict()
         self._lock = threading.Lock()
         self._generation = 0
-        self._table: LearnerTable | None = None
+        self.table: LearnerTable | None = None
         self._changed: set[str] = set()
 
     def get(self, learner_id: str) -> Learner:
@@ -125,7 +130,7 @@ class LearnerReader:
         if kept is not None and (self._ttl_s is None or now - kept[0] < self._ttl_s):
             return kept[1]
         generation = self._generation
-        learner = self._from_table(learner_id) or self._read(learner_id)
+        learner = self.from_table(learner_id) or self._read(learner_id)
         with self._lock:
             if generation != self._generation:
                 return learner  # an event may have arrived while it was read: do not keep it
@@ -137,7 +142,7 @@ class LearnerReader:
 
     def get_many(self, learner_ids: Sequence[str]) -> list[Learner]:
         """Learners in the order asked."""
-        if len(learner_ids) < _BULK or self._table is not None:
+        if len(learner_ids) < _BULK or self.table is not None:
             return [self.get(learner_id) for learner_id in learner_ids]
         wanted = pa.array(sorted(set(learner_ids)), pa.string())
         tables = self._store.export_snapshot(_TABLES)
@@ -161,18 +166,20 @@ class LearnerReader:
         if self._ttl_s is not None or self._store.counts()["interactions"] > MAX_ROWS:
             return
         with self._lock:
-            self._table = None
+            self.table = None
             self._changed.clear()  # whoever changes from here on is read from the graph
-        self._table = LearnerTable(self._store.export_snapshot(_TABLES))
+        self.table = LearnerTable(self._store.export_snapshot(_TABLES))
 
-    def _from_table(self, learner_id: str) -> Learner | None:
-        table = self._table
+    def from_table(self, learner_id: str) -> Learner | None:
+        """One learner as preloaded; None for one unknown then, or changed since."""
+        table = self.table
         if table is None or learner_id in self._changed:
             return None
         profile = table.profile(learner_id)
         if profile is None:
             return None
-        return self._build(learner_id, table.rows(learner_id), table.holds(learner_id), profile)
+        rows, holds = table.rows(learner_id), table.holds(learner_id)
+        return self._build(learner_id, rows, holds, profile, table)
 
     def anonymous(self) -> Learner:
         """Somebody of whom nothing is stored."""
@@ -192,6 +199,7 @@ class LearnerReader:
         rows: Iterable[Mapping[str, Any]],
         holds: Iterable[Mapping[str, Any]],
         profile: Mapping[str, Any] | None,
+        table: LearnerTable | None = None,
     ) -> Learner:
         return Learner(
             learner_id,
@@ -201,6 +209,7 @@ class LearnerReader:
             holds=tuple(holds),
             target_role_id=(profile or {}).get("target_role_id") or None,
             has_completions=self.has_completions,
+            table=table,
         )
 
 

@@ -49,17 +49,20 @@ class TrainedPipeline:
     def _root_degrees(self) -> np.ndarray:
         return np.asarray(np.sqrt(self.popularity))
 
-    def num_shared(self, item: int, others: np.ndarray) -> np.ndarray:
-        """Learners who took ``item`` and each of ``others`` (int [m]); 0 where not kept; [m].
+    def num_shared(self, items: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Learners who took both of a pair of items; 0 where not kept; float64 [n, m].
 
         Undone from the cosine, which is the count over a product of degrees.
+
+        Args:
+            items: int [n].
+            others: int [m].
         """
         model = self.pipeline.models.get("itemknn")
         if not isinstance(model, ItemKNNModel):
-            return np.zeros(len(others))
-        cosines = model.row(item)[others]
-        shared = cosines * (self._root_degrees[others] * self._root_degrees[item])
-        return np.asarray(np.rint(shared))
+            return np.zeros((len(items), len(others)))
+        degrees = self._root_degrees[items][:, None] * self._root_degrees[others]
+        return np.asarray(np.rint(model.entries(items, others) * degrees), np.float64)
 
 
 def write_pipeline(writer: BundleWriter, trained: TrainedPipeline) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphrec.dataset import Histories
 from graphrec.index.base import ItemIndex
 from graphrec.models.base import EmbeddingModel, Model
-from graphrec.models.blend import Blend, Candidates
+from graphrec.models.blend import Blend, Candidates, standardise
 
 POPULARITY = "popularity"
 
@@ -39,11 +40,32 @@ class PipelineConfig(BaseModel):
 
 
 @dataclass(frozen=True)
+class Shortlists:
+    """What was retrieved for ``n`` learners, ready to be reranked.
+
+    Attributes:
+        items: int32 [n, m], best first when they were made, -1 where fewer were eligible.
+        scores: float32 [n, m, parts], each part's standardised over all that was retrieved.
+        lengths: int64 [n], of the histories.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, rows: np.ndarray) -> Shortlists:
+        return Shortlists(self.items[rows], self.scores[rows], self.lengths[rows])
+
+
+@dataclass(frozen=True)
 class Ranking:
     """The best items of each of ``n`` learners, best first.
 
     Attributes:
-        items: int64 [n, k], -1 where fewer were eligible.
+        items: int32 [n, k], -1 where fewer were eligible.
         scores: float32 [n, k].
         shares: float32 [n, k, parts]: what each part has in the score.
     """
@@ -95,7 +117,6 @@ class Pipeline:
         histories: Histories,
         *,
         allowed: np.ndarray | None = None,
-        exclude: Histories | None = None,
         signals: Signals | None = None,
         vectors: Vectors | None = None,
         forced: np.ndarray | None = None,
@@ -103,9 +124,8 @@ class Pipeline:
         """Retrieve and score candidates.
 
         Args:
-            histories: Of n learners.
-            allowed: bool [num_items]; None: all.
-            exclude: Items never given, beside each learner's own history.
+            histories: Of n learners; what one has taken is never their candidate.
+            allowed: bool [num_items], or [n, num_items]; None: all.
             signals: By part of ``self.signals``; an absent one is 0.
             vectors: ``encode(histories)``, where it is already known.
             forced: int [n, m], exactly these items instead of what the parts retrieve.
@@ -114,7 +134,7 @@ class Pipeline:
             Candidates, and their scores by part: float32 [nnz, len(parts)].
         """
         vectors = self.encode(histories) if vectors is None else vectors
-        barred = self._barred(histories, allowed, exclude)
+        barred = self._barred(histories, allowed)
         is_candidate = np.zeros_like(barred)
         dense: dict[str, np.ndarray] = {}
         for name, model in self.models.items():
@@ -140,62 +160,56 @@ class Pipeline:
         ]
         return Candidates(indptr, items), np.stack(columns, axis=1).astype(np.float32)
 
-    def rank(
+    def shortlist(
         self,
         histories: Histories,
-        k: int,
+        size: int,
         *,
         allowed: np.ndarray | None = None,
-        exclude: Histories | None = None,
         signals: Signals | None = None,
         vectors: Vectors | None = None,
-    ) -> Ranking:
-        """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""
+    ) -> Shortlists:
+        """The ``size`` best candidates of each learner (arguments as ``candidates``)."""
         candidates, scores = self.candidates(
-            histories, allowed=allowed, exclude=exclude, signals=signals, vectors=vectors
+            histories, allowed=allowed, signals=signals, vectors=vectors
         )
-        return self.rank_candidates(candidates, scores, histories.lengths, k)
+        lengths = histories.lengths
+        standard = standardise(scores, candidates)
+        blended = (standard * self.blend.weights_for(lengths)[candidates.owners]).sum(axis=1)
+        items = np.full((len(lengths), size), -1, np.int32)
+        kept = np.zeros((len(lengths), size, len(self.parts)), np.float32)
+        for row in range(len(lengths)):
+            start, end = candidates.indptr[row : row + 2]
+            best = top_positions(blended[start:end], size) + start
+            items[row, : len(best)] = candidates.items[best]
+            kept[row, : len(best)] = standard[best]
+        return Shortlists(items, kept, lengths)
 
-    def rank_candidates(
-        self, candidates: Candidates, scores: np.ndarray, lengths: np.ndarray, k: int
-    ) -> Ranking:
-        """The ``k`` best of each learner's candidates by the blend.
-
-        Args:
-            candidates: Of n learners.
-            scores: float32 [nnz, len(parts)], theirs by part.
-            lengths: int [n], history lengths.
-            k: How many.
-        """
-        blended, shares = self.blend.score(scores, candidates, lengths)
-        n = len(lengths)
-        ranking = Ranking(
-            np.full((n, k), -1, np.int64),
-            np.full((n, k), -np.inf, np.float32),
-            np.zeros((n, k, len(self.parts)), np.float32),
+    def rerank(self, shortlists: Shortlists, k: int) -> Ranking:
+        """The ``k`` best of each shortlist by the blend as it stands."""
+        shares = shortlists.scores * self.blend.weights_for(shortlists.lengths)[:, None, :]
+        blended = np.where(shortlists.items >= 0, shares.sum(axis=2), np.float32(-np.inf))
+        best = np.argsort(-blended, axis=1, kind="stable")[:, :k]
+        return Ranking(
+            np.take_along_axis(shortlists.items, best, axis=1),
+            np.take_along_axis(blended, best, axis=1),
+            np.take_along_axis(shares, best[:, :, None], axis=1),
         )
-        for row in range(n):
-            span = slice(candidates.indptr[row], candidates.indptr[row + 1])
-            best = top_positions(blended[span], k) + span.start
-            ranking.items[row, : len(best)] = candidates.items[best]
-            ranking.scores[row, : len(best)] = blended[best]
-            ranking.shares[row, : len(best)] = shares[best]
-        return ranking
+
+    def rank(self, histories: Histories, k: int, **given: Any) -> Ranking:
+        """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""
+        return self.rerank(self.shortlist(histories, k, **given), k)
 
     def _embedding(self, name: str) -> EmbeddingModel:
         model = self.models[name]
         assert isinstance(model, EmbeddingModel)  # noqa: S101 - held by __init__
         return model
 
-    def _barred(
-        self, histories: Histories, allowed: np.ndarray | None, exclude: Histories | None
-    ) -> np.ndarray:
+    def _barred(self, histories: Histories, allowed: np.ndarray | None) -> np.ndarray:
         """What may not be given, bool [n, num_items]."""
         shape = (len(histories), self.num_items)
-        barred = np.zeros(shape, bool) if allowed is None else np.tile(~allowed, (shape[0], 1))
-        for seen in (histories, exclude):
-            if seen is not None:
-                barred[seen.owners(), seen.items] = True
+        barred = np.zeros(shape, bool) if allowed is None else ~np.broadcast_to(allowed, shape)
+        barred[histories.owners(), histories.items] = True
         return barred
 
     def _search(self, name: str, queries: np.ndarray, barred: np.ndarray, out: np.ndarray) -> None:

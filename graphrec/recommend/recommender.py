@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from graphrec.bundle import BundleStore
 from graphrec.errors import BundleError, UnknownIdError
@@ -23,14 +25,15 @@ from graphrec.graph.ingest_events import ingest_events
 from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.snapshot import Snapshot, write_snapshot
 from graphrec.graph.store import GraphStore, Row, open_store
-from graphrec.recommend.answer import allowed_items, answer
+from graphrec.recommend.answer import answer
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
-from graphrec.recommend.engine import Engine
+from graphrec.recommend.engine import SHORTLISTED, Engine
 from graphrec.recommend.learners import Learner, LearnerReader
 from graphrec.recommend.mastery import ANONYMOUS
 from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
+from graphrec.recommend.prepared import Prepared
 from graphrec.recommend.schemas import (
     K_DEFAULT,
     Health,
@@ -46,6 +49,9 @@ _SERVER_TTL_S = 5.0
 """Seconds a learner is kept where other processes write to the graph too."""
 
 _CHAMPION = "champion"
+
+_CHUNK = 256
+"""Learners retrieved for at once: a dense row of scores each, and no longer a wait."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,42 @@ class Recommender:
         """Read every learner into memory, where the graph is this process's own."""
         self.learners.preload()
 
+    def prepare(self, should_stop: Callable[[], bool] = lambda: False) -> int:
+        """Make the shortlists of all preloaded learners, so that requests only rerank.
+
+        Called again it goes on where it was stopped, or begins anew for a new champion.
+
+        Args:
+            should_stop: Asked before every few hundred learners.
+
+        Returns:
+            How many learners have one now.
+        """
+        engine, table = self._engine, self.learners.table
+        if engine.trained is None or table is None:
+            return 0
+        if engine.prepared is None or engine.prepared.table is not table:
+            num_parts = len(engine.trained.pipeline.parts)
+            engine.prepared = Prepared(table, SHORTLISTED, num_parts)
+        prepared = engine.prepared
+        while engine is self._engine and not should_stop():
+            chunk = prepared.next(_CHUNK)
+            if not chunk:
+                break
+            found = [self.learners.from_table(learner_id) for learner_id in chunk]
+            learners = [learner for learner in found if learner is not None]
+            shortlists, is_empty = engine.shortlists(learners, SHORTLISTED)
+            if shortlists is not None:
+                kept = np.flatnonzero(~is_empty)
+                prepared.add([str(learners[n].learner_id) for n in kept], shortlists[kept])
+        return len(prepared)
+
+    @property
+    def num_prepared(self) -> int:
+        """Learners whose shortlist was made before they asked."""
+        prepared = self._engine.prepared
+        return 0 if prepared is None else len(prepared)
+
     def close(self) -> None:
         """Close the graph; idempotent."""
         self.store.close()
@@ -154,18 +196,16 @@ class Recommender:
             k: Courses each, whenever so many are eligible.
         """
         engine = self._engine
-        for learner_id, learner in zip(
-            learner_ids, self.learners.get_many(learner_ids), strict=True
-        ):
-            allowed = partial(allowed_items, engine, learner)
-            encoded = engine.encode(learner)
-            picked = engine.pick(encoded, allowed, learner.target_role_id, k)
-            yield BatchAnswer(
-                learner_id,
-                engine.items.ids(picked.items),
-                picked.scores.astype(float).tolist(),
-                cold=not learner.rows,
-            )
+        learners = self.learners.get_many(learner_ids)
+        for start in range(0, len(learners), _CHUNK):
+            chunk = learners[start : start + _CHUNK]
+            for learner, picked in zip(chunk, engine.pick_many(chunk, k), strict=True):
+                yield BatchAnswer(
+                    str(learner.learner_id),
+                    engine.items.ids(picked.items),
+                    picked.scores.astype(float).tolist(),
+                    cold=not learner.rows,
+                )
 
     def path(self, request: PathRequest) -> PathResponse:
         """Plan the way from what a learner holds to a target; needs no bundle.

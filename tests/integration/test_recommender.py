@@ -285,6 +285,39 @@ def test_learners_read_in_bulk_are_those_read_one_by_one(
     assert [bulk[one] for one in some] == single
 
 
+def test_prepared_shortlists_change_no_answer(world: World, recommender: Recommender) -> None:
+    prepared = Recommender.open(world.settings, store=recommender.store)
+    assert prepared.prepare() == 0, "nobody was preloaded"
+    prepared.preload()
+    asked_to_stop = iter([False, True])
+    some = prepared.prepare(lambda: next(asked_to_stop))
+    assert 0 < some < len(world.learners) - 2
+    assert prepared.prepare() == prepared.num_prepared == len(world.learners) - 2
+    for k in (5, 200):
+        for learner in world.learners:
+            one, other = (r.recommend(learner, k=k) for r in (prepared, recommender))
+            assert ids(one.courses) == ids(other.courses)
+            assert [c.reason for c in one.courses] == [c.reason for c in other.courses]
+            wanted = pytest.approx([c.score for c in other.courses], abs=1e-4)
+            assert [c.score for c in one.courses] == wanted
+
+
+def test_a_prepared_shortlist_ends_with_an_event(world: World, recommender: Recommender) -> None:
+    prepared = Recommender.open(world.settings, store=recommender.store)
+    prepared.preload()
+    prepared.prepare(lambda: prepared.num_prepared > 0)
+    learner = world.learners[7]
+    first = ids(prepared.recommend(learner, k=5).courses)[0]
+    event = {"event_id": "e0", "type": "enrolled", "learner_id": learner, "course_id": first}
+    assert prepared.ingest([event])[0].status == "accepted"
+    prepared.prepare()
+    answer = prepared.recommend(learner, k=5)
+    assert first not in ids(answer.courses)
+    fresh = Recommender.open(world.settings, store=recommender.store)
+    assert ids(fresh.recommend(learner, k=5).courses) == ids(answer.courses)
+    recommender.learners.forget([learner])
+
+
 def test_an_event_changes_the_next_answer(world: World, recommender: Recommender) -> None:
     first = ids(recommender.recommend(RATER, k=5).courses)[0]
     event = {"event_id": "e1", "type": "completed", "learner_id": RATER, "course_id": first}

@@ -145,7 +145,8 @@ class TestItemKNN(Collaborative):
         model = ItemKNNModel().fit(dataset, config)
         np.testing.assert_allclose(model.matrix.toarray(), expected, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(model.score(asked())[1], expected[[3, 1]].sum(0), rtol=1e-5)
-        np.testing.assert_allclose(model.row(4), expected[4], rtol=1e-5)
+        some, all_items = np.array([4, 7]), np.arange(30)
+        np.testing.assert_allclose(model.entries(some, all_items), expected[some], rtol=1e-5)
 
     def test_keeps_the_nearest(self, dataset: Dataset) -> None:
         full = ItemKNNModel().fit(dataset).matrix.toarray()
@@ -332,7 +333,8 @@ def test_a_catalogue_too_large_for_a_dense_matrix(
     monkeypatch.setattr("graphrec.models.itemitem.DENSE_ITEMS", 29)
     large = model_type.from_state(model.state())
     np.testing.assert_allclose(large.score(asked()), model.score(asked()), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(large.row(3), model.row(3))
+    pair = np.array([3, 5]), np.arange(9)
+    np.testing.assert_allclose(large.entries(*pair), model.entries(*pair))
 
 
 def test_keep_top_goes_by_magnitude() -> None:

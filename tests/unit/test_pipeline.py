@@ -116,22 +116,32 @@ def test_what_may_not_be_given_is_never_given(
     models: dict[str, Model], asked: Histories, share: float
 ) -> None:
     rng = np.random.default_rng(1)
-    allowed = rng.random(NUM_ITEMS) < share
-    exclude = Histories.from_lists([rng.choice(NUM_ITEMS, 30, replace=False) for _ in asked])
+    allowed = rng.random((len(asked), NUM_ITEMS)) < share
     index = ExactIndex.build(models["graph"].state()["vectors"])
     for indexes in ({}, {"graph": index}):
         pipeline = Pipeline(models, blend=weighing(models, 1, 1, 1, 1), indexes=indexes)
-        ranking = pipeline.rank(asked, 100, allowed=allowed, exclude=exclude)
+        ranking = pipeline.rank(asked, 100, allowed=allowed)
         for row, items in enumerate(ranking.items):
             given = items[items >= 0]
             assert len(given) == len(set(given.tolist()))
-            assert allowed[given].all()
+            assert allowed[row, given].all()
             assert not np.isin(given, asked[row]).any()
-            assert not np.isin(given, exclude[row]).any()
-            eligible = set(np.flatnonzero(allowed)) - {*asked[row], *exclude[row]}
+            eligible = set(np.flatnonzero(allowed[row])) - {*asked[row]}
             assert len(given) == min(100, len(eligible))
             assert (np.diff(ranking.scores[row][: len(given)]) <= 0).all()
             assert (ranking.scores[row][len(given) :] == -np.inf).all()
+
+
+def test_a_shortlist_reranked_is_the_ranking(models: dict[str, Model], asked: Histories) -> None:
+    pipeline = Pipeline(models, blend=weighing(models, 0.2, 1.0, 1.0, 0.7))
+    whole = pipeline.rank(asked, 40)
+    kept = pipeline.shortlist(asked, 25)
+    np.testing.assert_array_equal(pipeline.rerank(kept, 10).items, whole.items[:, :10])
+    pipeline.blend = weighing(models, 1.0, 0.0, 0.0, 0.0)
+    again = pipeline.rerank(kept[np.arange(3)], 25)
+    assert (np.diff(again.scores, axis=1) <= 0).all()
+    np.testing.assert_array_equal(np.sort(again.items), np.sort(whole.items[:3, :25]))
+    np.testing.assert_allclose(again.shares.sum(axis=2), again.scores, rtol=1e-5)
 
 
 def test_nothing_is_allowed(models: dict[str, Model], asked: Histories) -> None:
@@ -312,9 +322,9 @@ def test_a_bundle_holds_the_whole_pipeline(tmp_path: Path) -> None:
         again.pipeline.rank(asked, 9).scores, pipeline.rank(asked, 9).scores, rtol=1e-5
     )
     X = train.histories.matrix(60).toarray()
-    shared = again.num_shared(3, np.arange(60))
-    expected = X[:, 3] @ X
-    expected[3] = 0
+    shared = again.num_shared(np.array([3, 8]), np.arange(60))
+    expected = X.T[[3, 8]] @ X
+    expected[[0, 1], [3, 8]] = 0
     assert shared.tolist() == expected.tolist()
 
 

@@ -29,6 +29,8 @@ class _Body(BaseModel):
 
 
 class _Healthy:
+    num_prepared = 0
+
     def health(self) -> Health:
         return Health(ready=True, bundle="b1", graph="ladybug", num_courses=3)
 

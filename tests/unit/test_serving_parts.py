@@ -4,7 +4,10 @@ import asyncio
 import json
 import re
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +17,12 @@ from pydantic import ValidationError
 
 from graphrec import errors
 from graphrec.errors import AccessError, GraphrecError, ParameterError
+from graphrec.recommend.schemas import Health
 from serving.access import Gatekeeper
 from serving.docs_page import render_docs
 from serving.encoded_paths import route_on_raw_path
 from serving.errors import KINDS, ForbiddenError, OverloadedError, kind_of
+from serving.metrics import Metrics
 from serving.query_params import describe_query, parse_query
 from serving.routers import (
     admin,
@@ -32,6 +37,7 @@ from serving.routers import (
 from serving.schemas import RecommendQuery
 from serving.server import listen
 from serving.settings import ServiceSettings, is_loopback
+from serving.upkeep import Upkeep
 from serving.workers import Workers
 
 
@@ -157,6 +163,52 @@ def test_scopes_decide() -> None:
         with pytest.raises(AccessError):
             gatekeeper.check(secret, ("integrator",))
     Gatekeeper(None).check(None, ("admin",))
+
+
+class _Kept:
+    """A recommender whose first steps fail; preparing takes as long as it may."""
+
+    num_prepared = 0
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def health(self) -> Health:
+        return Health(ready=True, bundle="b1", graph="ladybug", num_courses=3)
+
+    def refresh(self) -> bool:
+        self.steps.append("refresh")
+        if len(self.steps) < 4:
+            raise OSError("no disk")
+        return True
+
+    def prepare(self, should_stop: Callable[[], bool]) -> int:
+        self.steps.append("prepare")
+        if len(self.steps) < 4:
+            raise OSError("no disk")
+        while not should_stop():
+            time.sleep(0.001)
+        self.num_prepared += 1
+        return self.num_prepared
+
+
+def test_upkeep_alternates_and_survives_failures() -> None:
+    recommender, seen = _Kept(), []
+    metrics = Metrics(recommender)
+    log = SimpleNamespace(
+        info=lambda event, **_: seen.append(event), error=lambda event, **_: seen.append(event)
+    )
+    upkeep = Upkeep(recommender, interval_s=0.05, metrics=metrics, log=log)
+    upkeep.start()
+    deadline = time.monotonic() + 20
+    while len(recommender.steps) < 7 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    upkeep.stop()
+    assert recommender.steps[:7] == ["prepare", "refresh"] * 3 + ["prepare"]
+    assert seen[:5] == ["prepare", "refresh", "prepare", "new_champion", "prepared"]
+    shown = metrics.render().decode()
+    assert 'graphrec_upkeep_failures_total{step="prepare"} 2.0' in shown
+    assert f"graphrec_prepared_learners {recommender.num_prepared}.0" in shown
 
 
 def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
