@@ -1,4 +1,4 @@
-"""Learner ids of a store, shuffled and percent-encoded, one a line; at most 2,000."""
+"""Learner ids of a store, shuffled and percent-encoded, one a line; at most 100,000."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from graphrec.graph.store import open_store
 from graphrec.settings import Settings
 
-_AT_MOST = 2_000
+_AT_MOST = 100_000
 
 
 def main(folder: str) -> None:

@@ -6,7 +6,9 @@
 #
 # STORE holds a graph and a champion bundle (graphrec import, graphrec train). Needs wrk
 # (Debian: apt install wrk). PYTHON names the interpreter, .venv/bin/python else.
-# First pass: learners as the service has never seen them. Second: seen before.
+# Three passes: "starting", right after the start, while shortlists are being made beside the
+# requests; "first", once they are made, other learners, each asking for the first time;
+# "again", the same learners again.
 set -eu
 
 store=${1:?usage: benchmarks/serve_wrk.sh STORE [SECONDS] [CONNECTIONS]}
@@ -43,7 +45,11 @@ until "$python" -c 'import json,sys; print(json.load(open(sys.argv[1]))["url"])'
   sleep 0.2
 done
 
-for pass in first second; do
+for pass in starting first again; do
+  if [ "$pass" = first ]; then
+    "$python" "$root/benchmarks/await_prepared.py" "$(cat "$work/url")" >"$work/prepared"
+    export SKIP=20000
+  fi
   wrk -t1 -c"$connections" -d"${seconds}s" -s "$root/benchmarks/serve_wrk.lua" \
     "$(cat "$work/url")" | tail -n 1 >"$work/$pass"
   echo "$pass: $(cat "$work/$pass")" >&2
@@ -65,8 +71,10 @@ print(json.dumps({
     "graph": ready["graph"],
     "cpus": os.cpu_count(),
     "python": platform.python_version(),
-    "first_pass": json.loads((work / "first").read_text()),
-    "second_pass": json.loads((work / "second").read_text()),
+    "prepared": json.loads((work / "prepared").read_text()),
+    "passes": {
+        name: json.loads((work / name).read_text()) for name in ("starting", "first", "again")
+    },
 }, indent=2))
 PYTHON
 cat "$results/serve_wrk.json"

@@ -161,10 +161,13 @@ class GraphModel(EmbeddingModel):
         exponent, max_history, is_cosine = self._fold
         items, offsets, ages, _ = bags(histories, max_history)
         weights = self._age_weights[ages]
-        shape = (len(histories), len(self._vectors))
-        matrix = sp.csr_array((weights, items, offsets), shape=shape)
-        total = np.maximum(np.asarray(matrix.sum(axis=1)), 1e-12)[:, None]
-        sums = (matrix @ self._context) / total**exponent
+        if len(histories) == 1:  # one request: cheaper than a sparse matrix
+            total, sums = weights.sum(keepdims=True), weights[None, :] @ self._context[items]
+        else:
+            shape = (len(histories), len(self._vectors))
+            matrix = sp.csr_array((weights, items, offsets), shape=shape)
+            total, sums = np.asarray(matrix.sum(axis=1)), matrix @ self._context
+        sums = sums / np.maximum(total, 1e-12)[:, None] ** exponent
         if is_cosine:
             sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         encoded: np.ndarray = sums.astype(np.float32, copy=False)

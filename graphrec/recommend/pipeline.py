@@ -20,6 +20,9 @@ from graphrec.models.blend import Blend, Candidates, standardise
 
 POPULARITY = "popularity"
 
+_DENSE_WORTH = 50
+"""One product of matrices gives so many inner products in the time of one gathered alone."""
+
 Vectors = Mapping[str, np.ndarray]
 """Session vectors by part, float32 [n, dim]."""
 
@@ -242,6 +245,10 @@ def _inner(
     queries: np.ndarray, items: np.ndarray, owners: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """Inner products of query ``owners[e]`` and item ``rows[e]``, float32 [nnz]."""
+    if len(queries) == 1:
+        return np.asarray(items[rows] @ queries[0])
+    if len(queries) * len(items) <= _DENSE_WORTH * len(rows):
+        return np.asarray((queries @ items.T)[owners, rows])
     return np.asarray(np.einsum("ed,ed->e", queries[owners], items[rows]))
 
 

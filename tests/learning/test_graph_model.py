@@ -81,6 +81,9 @@ def test_fit_leaves_a_model_that_answers_an_empty_history() -> None:
     scores = model.score(Histories.from_lists([[], [3]]))
     assert scores.shape == (2, 40)
     assert np.isfinite(scores).all()
+    for row, history in enumerate([[], [3]]):
+        alone = model.score(Histories.from_lists([history]))
+        np.testing.assert_allclose(alone[0], scores[row], rtol=1e-5, atol=1e-6)
 
 
 def test_state_keeps_every_score() -> None:
