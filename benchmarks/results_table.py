@@ -110,7 +110,7 @@ def _service(found: dict[str, Any]) -> str:
     prepared = found["prepared"]
     lines += [
         "",
-        f"After the first pass the service made the shortlists of {prepared['learners']:,} learners "
+        f"After the first pass the shortlists of {prepared['learners']:,} learners were made "
         f"in {prepared['seconds']:.0f} s more; two CPU cores, wrk beside it.",
     ]
     return "\n".join(lines)

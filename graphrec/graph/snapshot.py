@@ -184,9 +184,3 @@ def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Snapshot:
         rows=MappingProxyType({name: int(entry["rows"]) for name, entry in listed.items()}),
         table_hashes=MappingProxyType(hashes),
     )
-
-
-def latest_snapshot(directory: Path) -> Snapshot | None:
-    """The newest published snapshot of a folder of snapshots, None where there is none."""
-    found = sorted(p.parent for p in directory.glob(f"[!.]*/{MANIFEST}"))
-    return read_snapshot(found[-1]) if found else None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -154,11 +153,6 @@ class SequenceModel(EmbeddingModel):
     def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
         """The model whose ``state()`` this is."""
         return cls(state["onnx"].tobytes(), state["item_vectors"])
-
-    @classmethod
-    def from_onnx(cls, path: Path, item_vectors: np.ndarray) -> Self:
-        """The model whose encoder stands in the file ``path``."""
-        return cls(path.read_bytes(), item_vectors)
 
 
 def equal_length_batches(lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:

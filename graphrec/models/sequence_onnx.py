@@ -13,14 +13,13 @@ Input ``items`` int64 [batch, length]: items + 1, padded with 0 on the right. Ou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from graphrec.models.sequence import SequenceConfig, SequenceModel
+from graphrec.models.sequence import SequenceConfig
 
 _OPSET = 23
 _IR_VERSION = 11
@@ -195,8 +194,3 @@ def build_encoder(weights: Mapping[str, np.ndarray], config: SequenceConfig) -> 
     )
     helper.set_model_props(proto, {"max_len": str(config.max_len)})
     return bytes(proto.SerializeToString())
-
-
-def export_onnx(model: SequenceModel, path: Path) -> None:
-    """Write the encoder of ``model`` to ``path``, for ``SequenceModel.from_onnx``."""
-    path.write_bytes(model.state()["onnx"].tobytes())

@@ -12,7 +12,7 @@ import pytest
 
 from graphrec.errors import SourceError
 from graphrec.graph.ladybug import LadybugStore
-from graphrec.graph.snapshot import latest_snapshot, read_snapshot, write_snapshot
+from graphrec.graph.snapshot import read_snapshot, write_snapshot
 from graphrec.graph.store import GraphStore
 from graphrec.graph.table_hash import hash_table
 from graphrec.schema import TABLES
@@ -136,16 +136,6 @@ def test_a_changed_hash_in_the_manifest_is_told(store: GraphStore, tmp_path: Pat
     path.write_text(json.dumps(manifest))
     with pytest.raises(SourceError, match="do not add up"):
         read_snapshot(path.parent)
-
-
-def test_the_latest_is_found_and_an_unfinished_one_is_not(
-    store: GraphStore, tmp_path: Path
-) -> None:
-    assert latest_snapshot(tmp_path / "none") is None
-    snapshot = write_snapshot(store, tmp_path)
-    (tmp_path / ".building-z").mkdir()
-    (tmp_path / ".building-z" / "manifest.json").write_text("{}")
-    assert latest_snapshot(tmp_path) == snapshot
 
 
 def test_a_failed_write_leaves_nothing(
