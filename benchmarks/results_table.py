@@ -98,8 +98,7 @@ def _service(found: dict[str, Any]) -> str:
         "",
     ]
     told = {
-        "starting": "while the service starts",
-        "first": "their first request",
+        "first": "each for the first time",
         "again": "again",
     }
     passes = {told[name]: row for name, row in found["passes"].items()}
@@ -107,11 +106,10 @@ def _service(found: dict[str, Any]) -> str:
     lines += [f"| learners | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
     for name, row in passes.items():
         lines.append(f"| {name} | {' | '.join(str(row[column]) for column in columns)} |")
-    prepared = found["prepared"]
     lines += [
         "",
-        f"After the first pass the shortlists of {prepared['learners']:,} learners were made "
-        f"in {prepared['seconds']:.0f} s more; two CPU cores, wrk beside it.",
+        f"{found['learners']:,} learners, ready {found['ready_after_s']} s after the start, two "
+        "CPU cores with wrk beside the service.",
     ]
     return "\n".join(lines)
 

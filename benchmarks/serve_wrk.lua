@@ -1,5 +1,5 @@
--- Walks through learner ids from a file (LEARNERS, one percent-encoded id a line), from the
--- id after the first SKIP on, and prints the result as one JSON line. For one thread of wrk.
+-- Walks through learner ids from a file (LEARNERS, one percent-encoded id a line) and prints
+-- the result as one JSON line. For one thread of wrk.
 
 local k = os.getenv("K") or "10"
 local ids = {}
@@ -14,7 +14,6 @@ function init(args)
   for line in io.lines(os.getenv("LEARNERS")) do
     ids[#ids + 1] = line
   end
-  at = tonumber(os.getenv("SKIP") or "0")
   not_ok = 0
 end
 

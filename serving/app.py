@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,7 +48,11 @@ catalogue), *admin* (all).
 
 
 def create_app(
-    settings: ServiceSettings, recommender: Recommender, *, keys: VerifiesKeys | None = None
+    settings: ServiceSettings,
+    recommender: Recommender,
+    *,
+    keys: VerifiesKeys | None = None,
+    on_settled: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """Build the service; nothing listens and nothing runs before its lifespan begins.
 
@@ -56,6 +60,7 @@ def create_app(
         settings: Where it listens and how it is bounded.
         recommender: Open; whoever opened it closes it.
         keys: ``graphrec.access.KeyStore``; needed where ``settings.needs_keys``.
+        on_settled: Called once requests are answered at full speed.
 
     Raises:
         AccessError: Keys are needed and there is no key store.
@@ -74,6 +79,14 @@ def create_app(
         writer=Workers(1, settings.max_waiting),
         metrics=metrics,
         gatekeeper=Gatekeeper(keys if settings.needs_keys else None),
+        upkeep=Upkeep(
+            recommender,
+            interval_s=settings.refresh_interval_s,
+            settle_s=settings.prepare_s,
+            on_settled=on_settled,
+            metrics=metrics,
+            log=log,
+        ),
     )
     app = _Api(
         title="graphrec",
@@ -82,7 +95,7 @@ def create_app(
         docs_url=None,  # FastAPI's page loads its script from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(service, log),
+        lifespan=_lifespan(service),
     )
     app.state.service = service
     add_error_handlers(app)
@@ -95,20 +108,14 @@ def create_app(
     return app
 
 
-def _lifespan(service: Service, log: Any) -> Any:
+def _lifespan(service: Service) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        upkeep = Upkeep(
-            service.recommender,
-            interval_s=service.settings.refresh_interval_s,
-            metrics=service.metrics,
-            log=log,
-        )
-        upkeep.start()
+        service.upkeep.start()
         try:
             yield
         finally:
-            upkeep.stop()
+            service.upkeep.stop()
             service.writer.close()
             service.workers.close()
 

@@ -6,7 +6,6 @@ import gc
 import shlex
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -58,11 +57,14 @@ def serve(
         recommender.preload()
         gc.collect()
         gc.freeze()  # what stays for good need not be walked by every later collection
-        app = create_app(service, recommender, keys=keys)
-        announcement = _announcement(
-            recommender, service, listener.getsockname()[1], time.monotonic() - started
-        )
-        server.run(app, service, listener, on_ready=partial(_print, announcement, as_json=json))
+        port = listener.getsockname()[1]
+
+        def announce() -> None:
+            seconds = time.monotonic() - started
+            _print(_announcement(recommender, service, port, seconds), as_json=json)
+
+        app = create_app(service, recommender, keys=keys, on_settled=announce)
+        server.run(app, service, listener)
     finally:
         recommender.close()
         listener.close()

@@ -14,6 +14,7 @@ from serving import encoded_paths as _encoded_paths  # noqa: F401 - registers th
 from serving.access import Gatekeeper
 from serving.metrics import Metrics
 from serving.settings import ServiceSettings
+from serving.upkeep import Upkeep
 from serving.workers import Workers
 
 
@@ -27,6 +28,7 @@ class Service:
     writer: Workers  # one thread: batches of events are judged and written one after the other
     metrics: Metrics
     gatekeeper: Gatekeeper
+    upkeep: Upkeep
 
 
 async def _service(request: Request) -> Service:

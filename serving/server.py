@@ -6,7 +6,7 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -56,15 +56,6 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Ends with 0 on SIGTERM and Ctrl-C once the requests in flight are answered."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         wanted = (signal.SIGINT, signal.SIGTERM)
@@ -76,20 +67,13 @@ class _Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
 
-def run(
-    app: FastAPI,
-    settings: ServiceSettings,
-    listener: socket.socket,
-    *,
-    on_ready: Callable[[], None] = lambda: None,
-) -> None:
+def run(app: FastAPI, settings: ServiceSettings, listener: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight get ``shutdown_grace_s``.
 
     Args:
         app: The service.
         settings: Its bounds.
         listener: A listening socket.
-        on_ready: Called once requests are answered and signals end it in good order.
     """
     config = uvicorn.Config(
         app,
@@ -104,4 +88,4 @@ def run(
     # What was loaded stays: the collector need not walk a million objects again and again.
     gc.collect()
     gc.freeze()
-    _Server(config, on_ready).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])

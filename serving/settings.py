@@ -73,6 +73,12 @@ class ServiceSettings(BaseSettings):
     refresh_interval_s: float = Field(
         default=1.0, gt=0, description="Seconds between two looks for a newly published champion."
     )
+    prepare_s: float = Field(
+        default=120.0,
+        ge=0,
+        description="Seconds after its start for which the service says that it is not ready "
+        "while it makes the shortlists of all learners; requests are answered, slower.",
+    )
     shutdown_grace_s: int = Field(
         default=30, ge=0, description="Seconds that requests in flight get on SIGTERM."
     )

@@ -14,26 +14,51 @@ from serving.metrics import Metrics
 
 class _Kept(Protocol):
     @property
+    def is_prepared(self) -> bool: ...
+    @property
     def num_prepared(self) -> int: ...
     def prepare(self, should_stop: Callable[[], bool]) -> int: ...
     def refresh(self) -> bool: ...
 
 
 class Upkeep:
-    """A thread that looks for a champion every ``interval_s`` and prepares in between."""
+    """A thread that looks for a champion every ``interval_s`` and prepares in between.
+
+    Args:
+        recommender: What is kept up.
+        interval_s: Between two looks.
+        settle_s: At most so long the first preparation may hold ``is_settled`` back.
+        on_settled: Called once, when everything is prepared or that time is over.
+        metrics: Counts failures.
+        log: Gets one line a change.
+    """
 
     def __init__(
-        self, recommender: _Kept, *, interval_s: float, metrics: Metrics, log: Any
+        self,
+        recommender: _Kept,
+        *,
+        interval_s: float,
+        settle_s: float,
+        on_settled: Callable[[], None],
+        metrics: Metrics,
+        log: Any,
     ) -> None:
         self._recommender = recommender
         self._interval_s = interval_s
+        self._settle_s = settle_s
+        self._on_settled = on_settled
         self._metrics = metrics
         self._log = log
+        self.is_settled = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="graphrec-upkeep", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; with nothing to prepare it is settled at once."""
+        if self._recommender.is_prepared:
+            self._settle()
+        else:
+            self._log.info("preparing")
         self._thread.start()
 
     def stop(self) -> None:
@@ -42,11 +67,19 @@ class Upkeep:
         self._thread.join()
 
     def _run(self) -> None:
+        if not self.is_settled:
+            self._try("prepare", partial(self._prepare, time.monotonic() + self._settle_s))
+            if not self._stop.is_set():
+                self._settle()
         while not self._stop.is_set():
             due = time.monotonic() + self._interval_s
             self._try("prepare", partial(self._prepare, due))
             if not self._stop.wait(max(0.0, due - time.monotonic())):
                 self._try("refresh", self._refresh)
+
+    def _settle(self) -> None:
+        self.is_settled = True
+        self._on_settled()
 
     def _prepare(self, due: float) -> None:
         before = self._recommender.num_prepared

@@ -193,11 +193,8 @@ class Pipeline:
         shares = shortlists.scores * self.blend.weights_for(shortlists.lengths)[:, None, :]
         blended = np.where(shortlists.items >= 0, shares.sum(axis=2), np.float32(-np.inf))
         best = np.argsort(-blended, axis=1, kind="stable")[:, :k]
-        return Ranking(
-            np.take_along_axis(shortlists.items, best, axis=1),
-            np.take_along_axis(blended, best, axis=1),
-            np.take_along_axis(shares, best[:, :, None], axis=1),
-        )
+        rows = np.arange(len(best))[:, None]
+        return Ranking(shortlists.items[rows, best], blended[rows, best], shares[rows, best])
 
     def rank(self, histories: Histories, k: int, **given: Any) -> Ranking:
         """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""

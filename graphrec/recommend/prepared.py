@@ -39,6 +39,9 @@ class Prepared:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, learner_id: str) -> bool:
+        return learner_id in self._rows
+
     def of(self, learner: Learner) -> Shortlists | None:
         """The learner's shortlist, or None where there is none for this very history."""
         row = self._rows.get(learner.learner_id or "")
@@ -46,6 +49,11 @@ class Prepared:
             return None
         span = slice(row, row + 1)
         return Shortlists(self._items[span], self._scores[span], self._lengths[span])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nobody waits any more."""
+        return not self._waiting
 
     def next(self, num_learners: int) -> list[str]:
         """Learners whose shortlists are to be made now; none: all are made."""

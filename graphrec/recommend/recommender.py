@@ -143,6 +143,15 @@ class Recommender:
         return len(prepared)
 
     @property
+    def is_prepared(self) -> bool:
+        """Whether ``prepare`` has nothing to do."""
+        engine, table = self._engine, self.learners.table
+        if engine.trained is None or table is None:
+            return True
+        prepared = engine.prepared
+        return prepared is not None and prepared.table is table and prepared.is_complete
+
+    @property
     def num_prepared(self) -> int:
         """Learners whose shortlist was made before they asked."""
         prepared = self._engine.prepared
@@ -312,7 +321,14 @@ class Recommender:
         return str(rows[0]["learner_id"]) if rows else None
 
     def _learner(self, learner_id: str | None) -> Learner:
-        return self.learners.get(learner_id) if learner_id else self.learners.anonymous()
+        if not learner_id:
+            return self.learners.anonymous()
+        prepared = self._engine.prepared
+        if prepared is not None and learner_id in prepared:
+            learner = self.learners.from_table(learner_id)
+            if learner is not None:
+                return learner  # read again in microseconds: keeping it would only cost memory
+        return self.learners.get(learner_id)
 
     def _known_learner(self, learner_id: str) -> Learner:
         learner = self.learners.get(learner_id)

@@ -30,13 +30,16 @@ async def read_liveness() -> Readiness:
     summary="Can it answer in full",
 )
 async def read_readiness(request: Request, service: ServiceDep) -> Response | Readiness:
-    """503 with the reason where the model bundle is missing or damaged.
+    """503 with the reason where the model bundle is missing or damaged, or at the start.
 
-    Recommendations are answered from popularity even then.
+    Recommendations are answered even then: from popularity, or slower.
     """
     health = service.recommender.health()
-    if not health.ready:
+    if not health.ready or not service.upkeep.is_settled:
         reason = health.reason or "There is no usable model bundle."
+        if health.ready:
+            made = service.recommender.num_prepared
+            reason = f"Shortlists are being made, {made:,} learners have theirs; answers are slow."
         return problem_response(_NOT_READY, reason, request_id=request_id_of(request))
     return Readiness(
         status="ready", bundle=health.bundle, graph=health.graph, num_courses=health.num_courses

@@ -83,6 +83,18 @@ def test_new_champions_are_taken_up_without_a_failed_request(world: World) -> No
         assert f'bundle="{bundles[-1]}"' in client.get("/metrics").text
 
 
+def test_not_ready_while_the_first_shortlists_are_made(world: World) -> None:
+    good = world.publish(1.0)
+    app = create_app(_QUICK, world.recommender)
+    with listening(app) as client:
+        _ready_within(client, good)
+        app.state.service.upkeep.is_settled = False
+        answer = client.get("/health/ready")
+        assert answer.status_code == 503
+        assert answer.json()["detail"].startswith("Shortlists are being made, 0 learners")
+        assert client.get(_ROUTE).status_code == 200
+
+
 def test_a_damaged_champion_leaves_the_old_one_serving(world: World) -> None:
     good = world.publish(1.0)
     world.recommender.refresh()

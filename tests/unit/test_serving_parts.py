@@ -169,6 +169,7 @@ class _Kept:
     """A recommender whose first steps fail; preparing takes as long as it may."""
 
     num_prepared = 0
+    is_prepared = False
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -198,14 +199,23 @@ def test_upkeep_alternates_and_survives_failures() -> None:
     log = SimpleNamespace(
         info=lambda event, **_: seen.append(event), error=lambda event, **_: seen.append(event)
     )
-    upkeep = Upkeep(recommender, interval_s=0.05, metrics=metrics, log=log)
+    upkeep = Upkeep(
+        recommender,
+        interval_s=0.05,
+        settle_s=0.05,
+        on_settled=lambda: seen.append("settled"),
+        metrics=metrics,
+        log=log,
+    )
     upkeep.start()
     deadline = time.monotonic() + 20
     while len(recommender.steps) < 7 and time.monotonic() < deadline:
         time.sleep(0.01)
     upkeep.stop()
-    assert recommender.steps[:7] == ["prepare", "refresh"] * 3 + ["prepare"]
-    assert seen[:5] == ["prepare", "refresh", "prepare", "new_champion", "prepared"]
+    assert recommender.steps[:7] == ["prepare", *["prepare", "refresh"] * 3]
+    failed = ["prepare", "settled", "prepare", "refresh"]
+    assert seen[:7] == ["preparing", *failed, "prepared", "new_champion"]
+    assert upkeep.is_settled
     shown = metrics.render().decode()
     assert 'graphrec_upkeep_failures_total{step="prepare"} 2.0' in shown
     assert f"graphrec_prepared_learners {recommender.num_prepared}.0" in shown
