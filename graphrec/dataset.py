@@ -87,7 +87,9 @@ class Histories:
     def matrix(self, num_items: int) -> sp.csr_array:
         """Binary learner-item matrix, float32 [n, num_items]; repeats count once."""
         values = np.ones(len(self.items), np.float32)
-        matrix = sp.csr_array((values, self.items, self.indptr), shape=(len(self), num_items))
+        shape = (len(self), num_items)
+        # A copy: what follows sorts in place, and the order of a history means something.
+        matrix = sp.csr_array((values, self.items, self.indptr), shape=shape, copy=True)
         matrix.sum_duplicates()
         matrix.data[:] = 1.0
         return matrix

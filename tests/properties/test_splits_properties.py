@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -138,8 +139,9 @@ def test_keep_drops_entries_and_no_learner(whole: Histories, data: st.DataObject
         assert kept[learner].tolist() == items[mask[span]].tolist()
 
 
-@given(histories())
-def test_the_matrix_leaves_the_order_alone(whole: Histories) -> None:
+@given(histories(), st.sampled_from([np.int32, np.int64]))
+def test_the_matrix_leaves_the_order_alone(whole: Histories, index_type: type) -> None:
+    whole = replace(whole, indptr=whole.indptr.astype(index_type))
     before = whole.items.copy()
     matrix = whole.matrix(NUM_ITEMS).toarray()
     assert np.array_equal(whole.items, before)
