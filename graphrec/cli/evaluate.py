@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.table import Table
 
 from graphrec.cli.common import (
     JsonOption,
@@ -21,18 +20,18 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
+from graphrec.cli.evaluate_tables import print_evaluation
 from graphrec.cli.progress import StepLog
 from graphrec.errors import MissingExtraError, ParameterError
 from graphrec.evaluate.files import Format, read_interactions
 from graphrec.evaluate.protocols import Evaluation, Protocol, Task, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, with_signals
 from graphrec.models.fitting import Validation, fit_neural
-from graphrec.models.registry import MODEL_NAMES
+from graphrec.models.registry import ROW_NAMES
 from graphrec.models.training import Outcome
 from graphrec.schema import TABLES
 
-_ROWS = (*MODEL_NAMES, "pipeline")
-_METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
+_ROWS = (*ROW_NAMES, "pipeline")
 
 
 def evaluate_command(
@@ -51,6 +50,9 @@ def evaluate_command(
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="More than 1: train on Ray workers.")
     ] = 1,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="What novelty costs the pipeline, on validation.")
+    ] = False,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -64,7 +66,9 @@ def evaluate_command(
         return fit_neural(name, train, validation, progress=log.epoch)
 
     fit = train_bare if workers == 1 else _on_ray(workers, log)
-    found = evaluate(task, protocol, fit_neural=fit, names=names, seed=seed, report=log)
+    found = evaluate(
+        task, protocol, fit_neural=fit, names=names, seed=seed, report=log, curve=curve
+    )
     result = _as_json(found, described, protocol, seed)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +77,8 @@ def evaluate_command(
     if json_output:
         print_json(result)
     else:
-        _print_table(found, described, protocol)
+        print_evaluation(found, described, protocol)
+        console.print(f"peak memory {peak_memory_mb():,} MiB", highlight=False)
 
 
 def _names(models: str) -> tuple[str, ...]:
@@ -120,11 +125,15 @@ def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str
         "protocol": protocol,
         "seed": seed,
         "results": found.results,
+        "beyond": found.beyond,
+        "calibration": found.calibration,
+        "slices": found.slices,
         "validation": fitted.validation,
         "weights": found.weights,
         "epochs": fitted.epochs,
         "skipped": fitted.skipped,
         "peak_memory_mb": peak_memory_mb(),
+        **({"curve": found.curve} if found.curve else {}),
     }
 
 
@@ -132,22 +141,3 @@ def peak_memory_mb() -> int:
     """Most resident memory of this process so far, MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
-
-
-def _print_table(found: Evaluation, data: str, protocol: str) -> None:
-    table = Table(title=f"{data}, {protocol}")
-    table.add_column("model")
-    for metric in (*_METRICS, "seconds"):
-        table.add_column(metric, justify="right")
-    for name, row in found.results.items():
-        table.add_row(name, *(f"{row[m]:.4f}" for m in _METRICS), f"{row['seconds']:.0f}")
-    console.print(table)
-    if found.weights:
-        told = ", ".join(f"{part} {weight:+.3f}" for part, weight in found.weights.items())
-        console.print(f"weights of the pipeline, chosen on validation: {told}", highlight=False)
-        for part in ("graph", "sequence"):
-            if part in found.weights and found.weights[part] <= 0:
-                console.print(f"[yellow]{part} earns no weight on this data.[/yellow]")
-    for name, reason in found.fitted.skipped.items():
-        console.print(f"{name}: left out, {reason}", highlight=False)
-    console.print(f"peak memory {peak_memory_mb():,} MiB", highlight=False)

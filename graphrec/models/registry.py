@@ -12,13 +12,21 @@ _CLASSES: Final = {
     "itemknn": ("graphrec.models.itemknn", "ItemKNNModel"),
     "ease": ("graphrec.models.ease", "EASEModel"),
     "sequence_rules": ("graphrec.models.sequence_rules", "SequenceRulesModel"),
+    "als": ("graphrec.models.als", "ALSModel"),
+    "bpr": ("graphrec.models.bpr", "BPRModel"),
     "content": ("graphrec.models.content", "ContentModel"),
     "graph": ("graphrec.models.graph", "GraphModel"),
     "sequence": ("graphrec.models.sequence", "SequenceModel"),
 }
 
-MODEL_NAMES: Final = tuple(_CLASSES)
-"""Every model, the simple ones first; the pipeline is composed of them."""
+ROW_NAMES: Final = tuple(_CLASSES)
+"""Every model that an evaluation has a row for, the simple ones first."""
+
+BASELINES: Final = ("als", "bpr")
+"""Models that stand beside the pipeline to be compared with, and are no part of it."""
+
+MODEL_NAMES: Final = tuple(name for name in ROW_NAMES if name not in BASELINES)
+"""The models that the pipeline is composed of, and that ``train`` fits."""
 
 NEURAL: Final = ("graph", "sequence")
 """Models that are trained by epochs, with validation."""

@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
-from graphrec.errors import TrainingError
+from graphrec.errors import MissingExtraError, TrainingError
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
 from graphrec.index.build import build_index
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend, Candidates
 from graphrec.models.content import ContentModel
 from graphrec.models.ease import EASEConfig, EASEModel
+from graphrec.models.factors import is_installed
 from graphrec.models.itemitem import ItemItemModel
 from graphrec.models.ranking import ranking_metrics
-from graphrec.models.registry import MODEL_NAMES, NEURAL, model_class
+from graphrec.models.registry import BASELINES, MODEL_NAMES, NEURAL, ROW_NAMES, model_class
 from graphrec.models.training import Outcome
 from graphrec.recommend.pipeline import POPULARITY, Pipeline
 
@@ -76,7 +77,7 @@ class Fitted:
     """Models that were fitted, what they cost and what was left out.
 
     Attributes:
-        models: By name, in the order of ``MODEL_NAMES``.
+        models: By name, in the order of ``ROW_NAMES``.
         seconds: Wall seconds of each model's fit.
         validation: Metrics of each model on validation.
         epochs: Epochs of the neural models' best validation.
@@ -111,7 +112,7 @@ def fit_models(
     """
     fitted = Fitted()
     sample = validation.sample(MAX_TUNED, seed)
-    for name in (n for n in MODEL_NAMES if n in names):
+    for name in (n for n in ROW_NAMES if n in names):
         reason = why_not(name, train)
         if reason:
             fitted.skipped[name] = reason
@@ -145,6 +146,8 @@ def why_not(name: str, train: Dataset) -> str:
             return "no learner has two interactions in a known order"
     if name == "graph" and not (histories.lengths >= 2).any():
         return "no learner has two interactions"
+    if name in BASELINES and not is_installed():
+        return str(MissingExtraError("implicit", "train"))
     return ""
 
 
