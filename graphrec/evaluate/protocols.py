@@ -7,32 +7,28 @@ ones drawn uniformly. ``split-full``: a published test set, all items ranked but
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import ParameterError
-from graphrec.evaluate.metrics import from_ranks, from_top, target_ranks
+from graphrec.evaluate.asked import Asked
+from graphrec.evaluate.calibration import Calibration
+from graphrec.evaluate.curve import novelty_curve
+from graphrec.evaluate.rows import (
+    NUM_SAMPLED,
+    Rows,
+    composed_pipeline,
+    pipeline_score,
+    published,
+)
 from graphrec.events.splits import HeldOut, hold_out_last
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
-from graphrec.models.base import Model
-from graphrec.models.blend import Blend
-from graphrec.models.itemitem import ItemItemModel
-from graphrec.models.registry import MODEL_NAMES
-from graphrec.recommend.compose import (
-    MAX_BLENDED,
-    FitNeural,
-    Fitted,
-    Report,
-    Validation,
-    batches,
-    compose,
-    fit_models,
-    learn_blend,
-)
+from graphrec.models.registry import BASELINES, MODEL_NAMES, ROW_NAMES
+from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, fit_models
 from graphrec.recommend.pipeline import Pipeline
 
 Protocol = Literal["loo-full", "loo-100", "split-full"]
@@ -42,11 +38,6 @@ BASELINE_BLEND = "ease+sequence_rules"
 """The strongest simple composition, a row of its own: what the pipeline must beat."""
 
 _BASELINE_PARTS = ("popularity", "ease", "sequence_rules")
-
-_NUM_SAMPLED = 100
-_TOP = 20
-_PUBLISHED_RECENCY = {"itemknn": 0.0, "ease": 0.0}
-"""Rows under a published name are scored as published: all ages alike."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +67,19 @@ class Evaluation:
         results: Model -> metrics and seconds; only test figures.
         fitted: Models, seconds, validation metrics, what was skipped.
         weights: Part -> weight in the pipeline's blend.
-        validation: Metrics of the whole pipeline on validation.
+        beyond: Row -> the figures of ``graphrec.evaluate.beyond``; of the test too.
+        slices: Row -> ``history`` and ``course_age`` -> accuracy of each slice of the test.
+        calibration: Of the pipeline's scores; {} without it, and with several right items.
+        curve: The pipeline on validation at several weights of novelty, where asked for.
     """
 
     results: dict[str, dict[str, float]]
     fitted: Fitted
-    weights: dict[str, float]
+    weights: dict[str, float] = field(default_factory=dict)
+    beyond: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    slices: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    curve: list[dict[str, float | None]] = field(default_factory=list)
 
 
 def split(
@@ -138,9 +136,10 @@ def evaluate(
     protocol: str,
     *,
     fit_neural: FitNeural,
-    names: Sequence[str] = (*MODEL_NAMES, "pipeline"),
+    names: Sequence[str] = (*ROW_NAMES, "pipeline"),
     seed: int = 0,
     report: Report = lambda line: None,
+    curve: bool = False,
 ) -> Evaluation:
     """Fit, choose on validation, and score the test once a model.
 
@@ -149,14 +148,23 @@ def evaluate(
         protocol: One of ``PROTOCOLS``.
         fit_neural: Trains graph and sequence.
         names: Rows wanted; "pipeline" is composed of the models named beside it and
-            popularity, and of all models where it stands alone.
+            popularity, and of all models where it stands alone. The names of
+            ``BASELINES`` are rows only.
         seed: Of samples.
         report: Told of each step.
+        curve: Measure on validation what novelty costs the pipeline.
+
+    Raises:
+        ParameterError: The protocol or the curve does not fit what is asked.
     """
-    asked = _Asked.of(task, protocol, seed)
     wants_pipeline = "pipeline" in names
-    parts = MODEL_NAMES if wants_pipeline and len(names) == 1 else names
-    needed = [n for n in MODEL_NAMES if n in parts or (wants_pipeline and n == "popularity")]
+    _check_curve(curve, protocol, wants_pipeline=wants_pipeline)
+    num_sampled = NUM_SAMPLED if protocol == "loo-100" else 0
+    asked = Asked(task.inputs, task.targets, num_sampled, task.train.num_items, seed)
+    parts = [name for name in names if name in MODEL_NAMES]
+    if wants_pipeline:
+        parts = ["popularity", *parts] if parts else list(MODEL_NAMES)
+    needed = [*parts, *(name for name in names if name in BASELINES)]
     fitted = fit_models(
         task.train,
         task.validation,
@@ -165,175 +173,66 @@ def evaluate(
         seed=seed,
         report=report,
     )
-    results: dict[str, dict[str, float]] = {}
+    rows = Rows(task.train, asked)
     for name, model in fitted.models.items():
         if name in names:
             report(f"{name}: scoring the test")
-            results[name] = _row(asked, _published(model), fitted.seconds[name])
-    weights: dict[str, float] = {}
+            rows.add(name, published(model), fitted.seconds[name])
+    found = Evaluation(rows.results, fitted, beyond=rows.beyond, slices=rows.slices)
     if wants_pipeline:
-        baseline = {n: fitted.models[n] for n in _BASELINE_PARTS if n in fitted.models}
-        # A row that costs nothing where its parts are rows too, and none asked for elsewhere.
-        if len(baseline) == len(_BASELINE_PARTS) and {"ease", "sequence_rules"} <= set(names):
-            results[BASELINE_BLEND] = _row_of_pipeline(asked, baseline, task, seed, 0.0, report)[0]
-        report("pipeline: learning the blend")
-        seconds = sum(fitted.seconds.values())
-        results["pipeline"], weights = _row_of_pipeline(
-            asked, fitted.models, task, seed, seconds, report
+        _add_pipeline(found, rows, task, names, seed=seed, report=report, curve=curve)
+    return found
+
+
+def _check_curve(curve: bool, protocol: str, *, wants_pipeline: bool) -> None:
+    if curve and not (wants_pipeline and protocol != "loo-100"):
+        raise ParameterError(
+            "the curve is that of the pipeline's lists out of all items.",
+            where="curve",
+            remedy="Name pipeline among the models, and take loo-full or split-full.",
         )
-    return Evaluation(results, fitted, weights)
 
 
-def _published(model: Model) -> Callable[[Histories, np.ndarray], np.ndarray]:
-    """Scores of a single model as its paper has it."""
-    recency = _PUBLISHED_RECENCY.get(model.name)
-
-    def score(histories: Histories, _: np.ndarray) -> np.ndarray:
-        if recency is not None and isinstance(model, ItemItemModel):
-            model.recency = recency
-        return model.score(histories)
-
-    return score
-
-
-def _row(asked: _Asked, score: Any, seconds: float) -> dict[str, float]:
-    start = time.perf_counter()
-    metrics = asked.measure(score)
-    return {k: round(v, 5) for k, v in metrics.items()} | {
-        "seconds": round(seconds + time.perf_counter() - start, 1)
-    }
-
-
-def _row_of_pipeline(
-    asked: _Asked,
-    models: dict[str, Model],
+def _add_pipeline(
+    found: Evaluation,
+    rows: Rows,
     task: Task,
+    names: Sequence[str],
+    *,
     seed: int,
-    seconds: float,
     report: Report,
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Compose, learn the blend under the protocol, and score the test."""
+    curve: bool,
+) -> None:
+    """Add the rows of the pipeline and of its strongest simple part to ``found``."""
+    fitted = found.fitted
+    baseline = {n: fitted.models[n] for n in _BASELINE_PARTS if n in fitted.models}
+    # A row that costs nothing where its parts are rows too, and none asked for elsewhere.
+    if len(baseline) == len(_BASELINE_PARTS) and {"ease", "sequence_rules"} <= set(names):
+        start = time.perf_counter()
+        simple = composed_pipeline(rows.asked, baseline, task.validation, seed, report)
+        score = pipeline_score(simple, task.signals, rows.asked)
+        rows.add(BASELINE_BLEND, score, time.perf_counter() - start)
+    report("pipeline: learning the blend")
     start = time.perf_counter()
-    pipeline = compose(dict(models), task.validation, seed=seed, report=report)
-    if asked.is_sampled:
-        pipeline.blend = _sampled_blend(pipeline, task, seed)
-    seconds += time.perf_counter() - start
+    models = {n: model for n, model in fitted.models.items() if n not in BASELINES}
+    pipeline = composed_pipeline(rows.asked, models, task.validation, seed, report)
+    seconds = sum(fitted.seconds[name] for name in models) + time.perf_counter() - start
+    found.weights = pipeline.blend.describe()
+    if curve:
+        report("pipeline: what novelty costs, on validation")
+        found.curve = novelty_curve(pipeline, task.validation, rows.catalogue, seed=seed)
     report("pipeline: scoring the test")
-    row = _row(asked, _pipeline_scores(pipeline, task.signals, asked), seconds)
-    return row, pipeline.blend.describe()
+    _score_pipeline(found, rows, pipeline, task, seconds)
 
 
-def _pipeline_scores(pipeline: Pipeline, signals: LearnerSignals, asked: _Asked) -> Any:
-    """Dense blended scores: -inf where an item is no candidate."""
-
-    def score(histories: Histories, rows: np.ndarray) -> np.ndarray:
-        part = signals.take(rows).dense()
-        forced = asked.sampled_items(rows) if asked.is_sampled else None
-        candidates, scores = pipeline.candidates(histories, signals=part, forced=forced)
-        blended, _ = pipeline.blend.score(scores, candidates, histories.lengths)
-        dense = np.full((len(histories), pipeline.num_items), -np.inf, np.float32)
-        dense[candidates.owners, candidates.items] = blended
-        return dense
-
-    return score
-
-
-def _sampled_blend(pipeline: Pipeline, task: Task, seed: int) -> Blend:
-    """The blend learned where a target stands among sampled items, as the test will ask."""
-    sample = task.validation.sample(MAX_BLENDED, seed)
-    asked = _Asked(sample.inputs, sample.targets, _NUM_SAMPLED, pipeline.num_items, seed + 7)
-    return learn_blend(pipeline, sample, forced=asked.sampled_items)
-
-
-class _Asked:
-    """The questions of a protocol: inputs, right answers, and how a ranking is measured."""
-
-    def __init__(
-        self,
-        inputs: Histories,
-        targets: np.ndarray | Histories,
-        num_sampled: int,
-        num_items: int,
-        seed: int,
-    ) -> None:
-        self.inputs = inputs
-        self.targets = targets
-        self.num_items = num_items
-        self._sampled = None
-        if num_sampled and isinstance(targets, np.ndarray):
-            self._sampled = sample_unseen(inputs, targets, num_sampled, num_items, seed)
-
-    @classmethod
-    def of(cls, task: Task, protocol: str, seed: int) -> _Asked:
-        num_sampled = _NUM_SAMPLED if protocol == "loo-100" else 0
-        return cls(task.inputs, task.targets, num_sampled, task.train.num_items, seed)
-
-    @property
-    def is_sampled(self) -> bool:
-        return self._sampled is not None
-
-    def sampled_items(self, rows: np.ndarray) -> np.ndarray:
-        """The target and the sampled items of learners ``rows``, int [len(rows), 101]."""
-        assert self._sampled is not None  # noqa: S101 - asked only where is_sampled
-        assert isinstance(self.targets, np.ndarray)  # noqa: S101 - likewise
-        return np.concatenate([self.targets[rows][:, None], self._sampled[rows]], axis=1)
-
-    def measure(self, score: Any) -> dict[str, float]:
-        """Metrics of ``score(histories, rows) -> float32 [n, num_items]`` over all learners."""
-        if isinstance(self.targets, Histories):
-            return self._measure_sets(score, self.targets)
-        ranks = []
-        for rows in batches(len(self.inputs), self.num_items):
-            scores = self._open(score, rows)
-            if self._sampled is not None:
-                picked = np.take_along_axis(scores, self.sampled_items(rows), axis=1)
-                ranks.append(target_ranks(picked, np.zeros(len(rows), np.int64)))
-            else:
-                ranks.append(target_ranks(scores, self.targets[rows]))
-        return from_ranks(np.concatenate(ranks) if ranks else np.zeros(0, np.int64))
-
-    def _measure_sets(self, score: Any, tests: Histories) -> dict[str, float]:
-        tops = []
-        for rows in batches(len(self.inputs), self.num_items):
-            scores = self._open(score, rows)
-            k = min(_TOP, self.num_items)
-            edge = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-            order = np.argsort(-np.take_along_axis(scores, edge, axis=1), axis=1, kind="stable")
-            best = np.take_along_axis(edge, order, axis=1)
-            # Places beyond the last candidate hold nothing, and must hit nothing.
-            top = np.full((len(rows), _TOP), -1, np.int64)
-            top[:, :k] = np.where(np.isfinite(np.take_along_axis(scores, best, axis=1)), best, -1)
-            tops.append(top)
-        return from_top(np.concatenate(tops), tests, self.num_items)
-
-    def _open(self, score: Any, rows: np.ndarray) -> np.ndarray:
-        """Scores with seen items excluded, float32 [len(rows), num_items]."""
-        histories = self.inputs.take(rows)
-        scores = np.array(score(histories, rows), np.float32)
-        scores[histories.owners(), histories.items] = -np.inf
-        return scores
-
-
-def sample_unseen(
-    inputs: Histories, targets: np.ndarray, num: int, num_items: int, seed: int
-) -> np.ndarray:
-    """Items that a learner has neither seen nor as target, int64 [n, num], each once.
-
-    Raises:
-        ParameterError: A learner has fewer unseen items.
-    """
-    generator = np.random.default_rng(seed)
-    sampled = np.zeros((len(inputs), num), np.int64)
-    for row in range(len(inputs)):
-        is_open = np.ones(num_items, bool)
-        is_open[inputs[row]] = False
-        is_open[targets[row]] = False
-        unseen = np.flatnonzero(is_open)
-        if len(unseen) < num:
-            raise ParameterError(
-                f"loo-100 needs {num} unseen items, and a learner has {len(unseen)}.",
-                where="protocol",
-                remedy="Use loo-full on so small a catalogue.",
-            )
-        sampled[row] = generator.choice(unseen, num, replace=False)
-    return sampled
+def _score_pipeline(
+    found: Evaluation, rows: Rows, pipeline: Pipeline, task: Task, seconds: float
+) -> None:
+    score = pipeline_score(pipeline, task.signals, rows.asked)
+    if not isinstance(task.targets, np.ndarray):
+        # The blend says which course is the next one, not which are right among several.
+        rows.add("pipeline", score, seconds)
+        return
+    calibration = Calibration(task.targets)
+    rows.add("pipeline", score, seconds, calibration)
+    found.calibration = calibration.figures()
