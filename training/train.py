@@ -149,7 +149,7 @@ def train(
     refit_simple(pipeline, dataset, log)
     rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
     trained = TrainedPipeline(pipeline, dataset.items, has_commitments(rows.types))
-    info = _info(data, options, fitted, validated, dataset)
+    info = _info(data, options, fitted, validated, train_set)
     bundle = bundles.publish(lambda writer: _write(writer, trained), info=info)
     is_champion, verdict = _decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)
@@ -197,10 +197,10 @@ def _write(writer: BundleWriter, trained: TrainedPipeline) -> None:
 
 
 def _info(
-    data: Data, options: TrainOptions, fitted: Fitted, validated: Validated, dataset: Dataset
+    data: Data, options: TrainOptions, fitted: Fitted, validated: Validated, train_set: Dataset
 ) -> dict[str, Any]:
     configs = {
-        name: default_config(name, dataset).model_copy(update=_overrides(options)).model_dump()
+        name: default_config(name, train_set).model_copy(update=_overrides(options)).model_dump()
         for name in fitted.models
         if name in NEURAL
     }
