@@ -13,7 +13,7 @@ from graphrec.evaluate.protocols import Evaluation
 
 _METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
 _CURVE = ("ndcg@10", "coverage@10", "novelty@10", "gini@10")
-_BAR = 24
+_BAR = 16
 
 
 def print_evaluation(found: Evaluation, data: str, protocol: str) -> None:
@@ -63,7 +63,7 @@ def _slices(found: Evaluation, kind: str) -> Table:
     title = "ndcg@10 by number of courses taken before"
     if kind == "course_age":
         by_time = first[0]["by"] == "first_taken"
-        told = "age of the course, by its first learner" if by_time else "popularity of the course"
+        told = "age of the course, first taken from" if by_time else "learners of the course"
         title = f"ndcg@10 by {told}"
     heads = [f"{_head(kind, part)}\n{part['learners']:,}" for part in first]
     table = _table(title, "model\nlearners", *heads)
@@ -73,15 +73,14 @@ def _slices(found: Evaluation, kind: str) -> Table:
 
 
 def _head(kind: str, part: dict[str, Any]) -> str:
-    if kind == "history":
-        if part["to"] is None:
-            return f"{part['from']}+"
-        return str(part["to"]) if part["from"] == part["to"] else f"{part['from']}-{part['to']}"
-    if part["quarter"] is None:
+    low, high = part["from"], part["to"]
+    if kind == "course_age" and part["quarter"] is None:
         return "not taken"
-    if part["by"] == "popularity":
-        return f"{part['from']:,}-{part['to']:,}"
-    return f"from {datetime.fromtimestamp(part['from'] / 1000, UTC):%Y-%m-%d}"
+    if kind == "course_age" and part["by"] == "first_taken":
+        return f"{datetime.fromtimestamp(low / 1000, UTC):%Y-%m-%d}"
+    if high is None:
+        return f"{low}+"
+    return f"{low:,}" if low == high else f"{low:,}-{high:,}"
 
 
 def _print_calibration(figures: dict[str, Any]) -> None:
@@ -95,11 +94,13 @@ def _print_calibration(figures: dict[str, Any]) -> None:
 
 
 def _curve(curve: list[dict[str, float | None]]) -> Table:
-    table = _table("what novelty costs the pipeline, on validation", "weight", *_CURVE, "")
+    title = "what novelty costs the pipeline, on validation"
+    table = _table(title, "weight", *_CURVE, "ndcg@10 kept")
     table.columns[-1].justify = "left"
-    best = max(row["ndcg@10"] or 0.0 for row in curve)
+    whole = curve[0]["ndcg@10"]
     for row in curve:
-        bar = "█" * round(_BAR * (row["ndcg@10"] or 0.0) / best) if best else ""
+        kept = (row["ndcg@10"] or 0.0) / whole if whole else 0.0
+        bar = f"{'█' * round(_BAR * kept)} {kept:.1%}"
         table.add_row(_number(row["weight"], 2), *(_number(row[name], 4) for name in _CURVE), bar)
     return table
 

@@ -132,7 +132,7 @@ def gini(exposure: np.ndarray) -> float:
     """Inequality of how often items are given: 0 all alike, 1 one item alone.
 
     ``sum_i (2i - n - 1) x_(i) / ((n - 1) sum x)`` over the counts ``x`` in ascending order
-    (Castells, Hurley and Vargas 2022, section 16.3).
+    (Castells, Hurley and Vargas 2022).
 
     Args:
         exposure: int [n], items that were never given included.

@@ -14,8 +14,8 @@ from graphrec.recommend.compose import MAX_TUNED, Validation, batches
 from graphrec.recommend.novelty import demote_popular
 from graphrec.recommend.pipeline import Pipeline
 
-WEIGHTS: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
-"""Beside parts of the blend that weigh some .1 to .7."""
+WEIGHTS: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)
+"""Beside parts of the blend that weigh some .1 to .7; past 1 lists narrow to what is rarest."""
 
 _SHOWN = tuple(f"{name}@{CUT}" for name in ("coverage", "novelty", "gini"))
 

@@ -28,7 +28,14 @@ from graphrec.evaluate.rows import (
 from graphrec.events.splits import HeldOut, hold_out_last
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
 from graphrec.models.registry import BASELINES, MODEL_NAMES, ROW_NAMES
-from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, fit_models
+from graphrec.recommend.compose import (
+    MAX_TUNED,
+    FitNeural,
+    Fitted,
+    Report,
+    Validation,
+    fit_models,
+)
 from graphrec.recommend.pipeline import Pipeline
 
 Protocol = Literal["loo-full", "loo-100", "split-full"]
@@ -219,7 +226,8 @@ def _add_pipeline(
     seconds = sum(fitted.seconds[name] for name in models) + time.perf_counter() - start
     found.weights = pipeline.blend.describe()
     if curve:
-        report("pipeline: what novelty costs, on validation")
+        num_learners = min(len(task.validation.targets), MAX_TUNED)
+        report(f"pipeline: what novelty costs, on {num_learners:,} learners of validation")
         found.curve = novelty_curve(pipeline, task.validation, rows.catalogue, seed=seed)
     report("pipeline: scoring the test")
     _score_pipeline(found, rows, pipeline, task, seconds)
