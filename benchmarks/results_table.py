@@ -40,6 +40,7 @@ STORES: Final = {
 SERVICE: Final = "serve_wrk"
 
 _METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
+_BEYOND = ("coverage@10", "gini@10", "novelty@10", "popularity_lift@10", "diversity@10")
 
 
 def render(folder: Path) -> str:
@@ -71,7 +72,20 @@ def _evaluation(title: str, command: str, found: dict[str, Any]) -> str:
     for model, row in rows.items():
         cells = [_cell(row[m], is_best=row[m] == best[m]) for m in _METRICS]
         lines.append(f"| {model} | {' | '.join(cells)} | {row['seconds']:.0f} |")
-    return "\n".join([*lines, "", " ".join(_remarks(found))])
+    return "\n".join([*lines, *_beyond(found), "", " ".join(_remarks(found))])
+
+
+def _beyond(found: dict[str, Any]) -> Iterator[str]:
+    """Of the strongest simple row and the pipeline: what their lists are like."""
+    rows = found.get("beyond", {})
+    shown = [name for name in ("popularity", "ease+sequence_rules", "pipeline") if name in rows]
+    figures = [f for f in _BEYOND if any(rows[name][f] is not None for name in shown)]
+    if not figures:
+        return
+    yield from ("", f"| the same lists | {' | '.join(figures)} |", "|---|" + "--:|" * len(figures))
+    for name in shown:
+        values = (rows[name][figure] for figure in figures)
+        yield f"| {name} | {' | '.join('-' if v is None else f'{v:.3f}' for v in values)} |"
 
 
 def _cell(value: float, *, is_best: bool) -> str:
