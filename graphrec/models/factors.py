@@ -7,6 +7,7 @@ the factors alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,8 +17,8 @@ import scipy.sparse as sp
 from graphrec.dataset import Histories
 from graphrec.errors import MissingExtraError
 
-_MAX_PADDED = 4_000_000
-"""Numbers in a batch of padded histories, some 32 MB in float64."""
+_MAX_PADDED = 2_000_000
+"""Numbers in a batch's padded histories or equations: 16 MB in float64."""
 
 
 def is_installed() -> bool:
@@ -62,13 +63,11 @@ def _train(
     module: str, trainer: str, matrix: sp.csr_array, options: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     try:
-        from importlib import import_module
-
         from threadpoolctl import threadpool_limits
 
         found = getattr(import_module(f"implicit.cpu.{module}"), trainer)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "implicit", "train") from error
+        raise MissingExtraError("implicit", "train") from error
     # One thread: the same bits each time, and no quarrel with the threads of BLAS.
     with threadpool_limits(1):
         model = found(num_threads=1, **options)
@@ -77,54 +76,47 @@ def _train(
 
 
 def solve_normal_equations(
-    histories: Histories,
-    factors: np.ndarray,
-    gram: np.ndarray,
-    weight: float,
+    histories: Histories, factors: np.ndarray, gram: np.ndarray, weight: float
 ) -> np.ndarray:
-    """Each history's ridge regression on the item factors, float64 [len(histories), d].
+    """Each history's weighted ridge regression on the item factors.
 
     Solves ``(gram + weight * sum y_i y_i') x = (1 + weight) * sum y_i``, the sums over a
-    history's items, each once; an empty history gives zeros.
+    history's items, each once. A history without items gives zeros.
 
     Args:
         histories: Of n learners.
         factors: float [num_items, d].
-        gram: float [d, d], positive definite.
+        gram: float64 [d, d], positive definite.
         weight: Confidence of an item had, beyond that of one not had.
+
+    Returns:
+        float64 [n, d].
     """
     num_items, dim = factors.shape
-    padded_factors = np.concatenate([factors, np.zeros((1, dim))]).astype(np.float64)
     solved = np.zeros((len(histories), dim))
-    for rows, items in padded(histories.matrix(num_items), dim):
-        Y = padded_factors[items]  # [b, longest, d]; the padding is zeros
-        A = gram + weight * (Y.transpose(0, 2, 1) @ Y)  # [b, d, d]
-        b = (1.0 + weight) * Y.sum(axis=1)  # [b, d]
+    Y = np.concatenate([factors, np.zeros((1, dim))]).astype(np.float64)  # row -1: the padding
+    for rows, items in _padded(histories.matrix(num_items), dim):
+        had = Y[items]  # [b, longest, d]
+        A = gram + weight * (had.transpose(0, 2, 1) @ had)  # [b, d, d]
+        b = (1.0 + weight) * had.sum(axis=1)  # [b, d]
         solved[rows] = np.linalg.solve(A, b[:, :, None])[:, :, 0]
     return solved
 
 
-def padded(matrix: sp.csr_array, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches of rows of like length: row numbers [b], their columns [b, longest].
+def _padded(matrix: sp.csr_array, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of like length together: their numbers [b], their columns [b, longest], padded by -1.
 
-    The padding is the number of columns, one beyond the last.
+    The longest of a batch has less than twice the columns of the shortest; rows without
+    columns are left out.
     """
     lengths = np.diff(matrix.indptr)
-    order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] > 0]
-    start = 0
-    while start < len(order):
-        stop = start + 1
-        while stop < len(order) and _fits(stop + 1 - start, lengths[order[stop]], dim):
-            stop += 1
-        rows = order[start:stop]
-        longest = int(lengths[rows[-1]])
-        places = matrix.indptr[rows][:, None] + np.arange(longest)
-        is_own = np.arange(longest) < lengths[rows][:, None]
-        items = np.where(is_own, matrix.indices[np.where(is_own, places, 0)], matrix.shape[1])
-        yield rows, items
-        start = stop
-
-
-def _fits(size: int, longest: int, dim: int) -> bool:
-    return bool(size * max(longest, dim) * dim <= _MAX_PADDED)
+    doublings = np.frexp(lengths)[1]  # of a length in [2 ** (e - 1), 2 ** e)
+    for doubling in np.unique(doublings[lengths > 0]):
+        alike = np.flatnonzero(doublings == doubling)
+        longest = int(lengths[alike].max())
+        size = max(1, _MAX_PADDED // (dim * max(longest, dim)))
+        for rows in (alike[at : at + size] for at in range(0, len(alike), size)):
+            place = np.arange(longest)
+            is_own = place < lengths[rows][:, None]
+            flat = np.where(is_own, matrix.indptr[rows][:, None] + place, 0)
+            yield rows, np.where(is_own, matrix.indices[flat], -1)

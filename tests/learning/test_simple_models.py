@@ -320,7 +320,7 @@ class TestSequence(NeuralSuite):
 def test_every_model_of_the_registry_has_its_suite() -> None:
     families = (SimpleModelSuite, Collaborative, NeuralSuite)
     suites = {suite for family in families for suite in family.__subclasses__()}
-    tested = {suite.name for suite in suites - {Collaborative}}
+    tested = {suite.name for suite in suites if "name" in vars(suite)}
     assert tested == set(MODEL_NAMES)
     assert set(NEURAL) < tested
 
