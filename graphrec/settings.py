@@ -37,6 +37,14 @@ class Settings(BaseSettings):
     graph_max_gb: int = Field(
         default=64, ge=1, description="GiB of address space the embedded graph may grow to."
     )
+    text_encoder: str = Field(
+        default="auto",
+        description="What reads texts in training: auto, tfidf, minilm, or a folder with a model.",
+    )
+    text_cache: Path = Field(
+        default=Path("~/.cache/graphrec"),
+        description="Folder of the vectors of texts already read; it may be deleted.",
+    )
 
     @property
     def store_dir(self) -> Path:

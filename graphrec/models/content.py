@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,9 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
-from graphrec.features.text import TextConfig, incidence_matrix, reduce, tfidf_matrix
+from graphrec.events.splits import hold_out_last
+from graphrec.features.encoder import AUTO, candidates, open_encoder
+from graphrec.features.text import TextConfig, incidence_matrix, reduce
 from graphrec.models.base import EmbeddingModel
 from graphrec.models.itemitem import age_weights, weighted_matrix
+from graphrec.models.ranking import ranking_metrics
+from graphrec.settings import Settings, read_settings
+
+_MAX_ASKED = 2_000
+"""Learners by whom an encoder is chosen."""
+
+_MIN_ASKED = 50
+"""With fewer the choice would be noise: the simplest encoder stays."""
 
 
 class ContentConfig(BaseModel):
@@ -22,6 +32,10 @@ class ContentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: TextConfig = TextConfig()
+    encoder: str | None = Field(
+        default=None,
+        description="auto, tfidf, minilm or a folder; None: as GRAPHREC_TEXT_ENCODER says.",
+    )
     skill_weight: float = Field(
         default=1.0, ge=0, description="Weight of taught skills beside the text's 1."
     )
@@ -32,15 +46,25 @@ class ContentConfig(BaseModel):
 class ContentModel(EmbeddingModel):
     """Pazzani and Billsus 2007: a learner is the mean of what they took.
 
-    Items are unit vectors of TF-IDF text and IDF-weighted skills, reduced together; the
-    learner is the recency-weighted mean. Reaches courses that nobody has taken.
+    Items are unit vectors of their text and IDF-weighted skills, reduced together; the
+    learner is the recency-weighted mean. Reaches courses that nobody has taken. Where
+    several encoders could read the texts, the one is kept whose vectors best foretell the
+    newest course of the learners in the training histories.
+
+    Attributes:
+        vectors: float32 [num_items, dim].
+        recency: Exponent of age in a history.
+        encoder: What read the texts, or "" where there are none.
     """
 
     name: ClassVar[str] = "content"
 
-    def __init__(self, vectors: np.ndarray | None = None, recency: float = 1.0) -> None:
+    def __init__(
+        self, vectors: np.ndarray | None = None, recency: float = 1.0, encoder: str = ""
+    ) -> None:
         self.vectors = np.zeros((0, 1), np.float32) if vectors is None else vectors
         self.recency = recency
+        self.encoder = encoder
 
     @staticmethod
     def applies_to(dataset: Dataset) -> bool:
@@ -56,14 +80,9 @@ class ContentModel(EmbeddingModel):
         if not self.applies_to(dataset):
             raise TrainingError("content needs texts or skills, and the data has neither.")
         config = config or ContentConfig()
-        blocks = []
-        if dataset.texts:
-            blocks.append(tfidf_matrix(dataset.texts, config.text))
-        if dataset.item_skill.shape[1]:
-            shape = (dataset.num_items, len(dataset.skills))
-            blocks.append(config.skill_weight * incidence_matrix(dataset.item_skill, *shape))
-        self.vectors = reduce(sp.csr_array(sp.hstack(blocks)), config.text.dim, config.seed)
-        self.recency = config.recency
+        found = [type(self)(*_embed(dataset, name, config)) for name in _encoders(dataset, config)]
+        chosen = found[0] if len(found) == 1 else _best(found, dataset, config.seed)
+        self.vectors, self.encoder, self.recency = chosen.vectors, chosen.encoder, config.recency
         return self
 
     def item_vectors(self) -> np.ndarray:
@@ -81,10 +100,46 @@ class ContentModel(EmbeddingModel):
         return np.asarray(means / np.maximum(norms, 1e-12), np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
-        """``vectors`` float32 [num_items, dim] and ``recency``."""
-        return {"vectors": self.vectors, "recency": np.array([self.recency], np.float64)}
+        """``vectors`` float32 [num_items, dim], ``recency`` and the ``encoder``'s name."""
+        return {
+            "vectors": self.vectors,
+            "recency": np.array([self.recency], np.float64),
+            "encoder": np.frombuffer(self.encoder.encode(), np.uint8),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
         """The model whose ``state()`` this is."""
-        return cls(np.asarray(state["vectors"], np.float32), float(state["recency"][0]))
+        encoder = state.get("encoder", np.zeros(0, np.uint8)).tobytes().decode()
+        return cls(np.asarray(state["vectors"], np.float32), float(state["recency"][0]), encoder)
+
+
+def _encoders(dataset: Dataset, config: ContentConfig) -> tuple[str, ...]:
+    """Names of the encoders to try; "" alone where there are no texts."""
+    if not dataset.texts:
+        return ("",)
+    name = config.encoder or read_settings(Settings).text_encoder
+    return candidates(dataset.texts) if name == AUTO else (name,)
+
+
+def _embed(dataset: Dataset, name: str, config: ContentConfig) -> tuple[np.ndarray, float, str]:
+    """Arguments of the model by one encoder."""
+    blocks, told = [], ""
+    if name:
+        encoder = open_encoder(name, config.text, read_settings(Settings).text_cache)
+        blocks.append(encoder.encode(dataset.texts))
+        told = encoder.name
+    if dataset.item_skill.shape[1]:
+        shape = (dataset.num_items, len(dataset.skills))
+        blocks.append(config.skill_weight * incidence_matrix(dataset.item_skill, *shape))
+    stacked = sp.csr_array(sp.hstack(blocks))
+    return reduce(stacked, config.text.dim, config.seed), config.recency, told
+
+
+def _best(models: Sequence[ContentModel], dataset: Dataset, seed: int) -> ContentModel:
+    """The model that ranks the newest course of the training histories best."""
+    held = hold_out_last(dataset.histories, min_length=2, seed=seed, max_learners=_MAX_ASKED)
+    if len(held.rows) < _MIN_ASKED:
+        return models[0]
+    inputs = held.inputs
+    return max(models, key=lambda m: ranking_metrics(m, inputs, held.targets)["ndcg@10"])
