@@ -25,6 +25,10 @@ class TextConfig(BaseModel):
     )
 
 
+_EXACT_ROWS = 2_000
+"""Up to so many rows the exact decomposition takes a second, and less than a randomised one."""
+
+
 def tfidf_matrix(texts: Sequence[str], config: TextConfig) -> sp.csr_array:
     """Unit rows of TF-IDF over hashed n-grams, float64 [n, num_buckets]."""
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -53,11 +57,27 @@ def incidence_matrix(edges: np.ndarray, num_rows: int, num_cols: int) -> sp.csr_
 
 def reduce(matrix: sp.csr_array, dim: int, seed: int) -> np.ndarray:
     """Unit rows of the truncated SVD, float32 [n, <= dim]; rows of zeros stay zeros."""
-    from sklearn.decomposition import TruncatedSVD
-
     kept = min(dim, min(matrix.shape) - 1)
     if kept < 1 or matrix.nnz == 0:
         return np.zeros((matrix.shape[0], 1), np.float32)
-    vectors = TruncatedSVD(kept, n_iter=4, random_state=seed).fit_transform(sp.csr_matrix(matrix))
+    # Most hash buckets are empty, and random projections of them would cost the most.
+    used = matrix[:, np.unique(matrix.indices)]
+    if used.shape[0] <= _EXACT_ROWS:
+        vectors = _exact(used, kept)
+    else:
+        from sklearn.decomposition import TruncatedSVD
+
+        svd = TruncatedSVD(min(kept, used.shape[1]), n_iter=4, random_state=seed)
+        vectors = svd.fit_transform(sp.csr_matrix(used))
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+
+
+def _exact(matrix: sp.csr_array, dim: int) -> np.ndarray:
+    """Left singular vectors times their values, float64 [n, dim], from the Gram matrix."""
+    squares, directions = np.linalg.eigh((matrix @ matrix.T).toarray())
+    largest = np.argsort(-squares)[:dim]
+    scales = np.sqrt(np.maximum(squares[largest], 0.0))
+    # Below the rounding of the Gram matrix there is nothing but noise.
+    scales[scales < 1e-6 * scales.max(initial=0.0)] = 0.0
+    return np.asarray(directions[:, largest] * scales)
