@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     text_encoder: str = Field(
         default="auto",
-        description="What reads texts in training: auto, tfidf, minilm, or a folder with a model.",
+        description="What reads texts in training: auto, or tfidf, minilm and folders of models, joined by +.",
     )
     text_cache: Path = Field(
         default=Path("~/.cache/graphrec"),

@@ -79,11 +79,10 @@ class ColdCourses:
     is_cold: np.ndarray
     questions: Questions
 
-    def signals(self, signals: LearnerSignals) -> LearnerSignals:
-        """Signals of the asked, as known when asked: none tells of a cold course."""
+    def known(self, signals: LearnerSignals) -> LearnerSignals:
+        """The signals of all learners, without what they tell of cold courses."""
         views = None if signals.views is None else _without(signals.views, self.is_cold)
-        known = replace(signals, views=views).take(self.questions.learners)
-        return known.before(self.questions.times)
+        return replace(signals, views=views)
 
 
 def split_cold_courses(

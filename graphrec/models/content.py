@@ -34,7 +34,7 @@ class ContentConfig(BaseModel):
     text: TextConfig = TextConfig()
     encoder: str | None = Field(
         default=None,
-        description="auto, tfidf, minilm or a folder; None: as GRAPHREC_TEXT_ENCODER says.",
+        description="As GRAPHREC_TEXT_ENCODER, which None leaves to decide.",
     )
     skill_weight: float = Field(
         default=1.0, ge=0, description="Weight of taught skills beside the text's 1."

@@ -26,14 +26,8 @@ from graphrec.models.content import ContentConfig, ContentModel
 pytest.importorskip("sklearn", reason="content is fitted with the extra 'train'")
 transformers = pytest.importorskip("transformers", reason="with the extra 'train'")
 
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *["learn", "to", "cook", "rice", "and", "sail", "boats"],
-]
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = (*MARKS, "learn", "to", "cook", "rice", "and", "sail", "boats")
 ENGLISH = "How to write a report with charts, and what you need for your first meeting"
 FRENCH = "Comment écrire un rapport avec des graphiques, et ce qu'il faut pour une réunion"
 GERMAN = "Wie man einen Bericht mit Diagrammen schreibt und was man für die Sitzung braucht"
@@ -202,6 +196,17 @@ def test_rows_are_centred_and_empty_texts_say_nothing(tmp_path: Path) -> None:
     assert encoder.name.startswith("model:")
 
 
+def test_encoders_are_joined_by_columns(tmp_path: Path) -> None:
+    name = str(make_folder(tmp_path / "model"))
+    texts = ["learn to cook", "", "sail boats"]
+    joined = open_encoder(f"tfidf+{name}", TextConfig())
+    parts = [open_encoder(one, TextConfig()).encode(texts).toarray() for one in ("tfidf", name)]
+    np.testing.assert_array_equal(joined.encode(texts).toarray(), np.hstack(parts))
+    assert joined.name.startswith("tfidf+model:")
+    with pytest.raises(ParameterError, match="word2vec"):
+        open_encoder("tfidf+word2vec", TextConfig())
+
+
 def test_languages_are_told_apart() -> None:
     assert is_english([ENGLISH])
     assert [is_english([text]) for text in (FRENCH, GERMAN, CHINESE, "", "42")] == [False] * 5
@@ -213,7 +218,7 @@ def test_a_sentence_encoder_is_tried_on_english_catalogues_of_some_size(
 ) -> None:
     monkeypatch.setattr(sentence_model, "has_minilm", lambda: True)
     texts = [f"{ENGLISH} {i}" for i in range(encoders.MIN_TEXTS)]
-    assert candidates(texts) == ("tfidf", "minilm")
+    assert candidates(texts) == ("tfidf", "tfidf+minilm")
     assert candidates(texts[1:]) == ("tfidf",)
     assert candidates([f"{CHINESE} {i}" for i in range(encoders.MIN_TEXTS)]) == ("tfidf",)
     monkeypatch.setattr(sentence_model, "has_minilm", lambda: False)
@@ -301,6 +306,6 @@ class TestMiniLM:
         monkeypatch.setattr(encoders, "MIN_TEXTS", 32)
         data = synonyms(48, are_told=True)
         model = ContentModel().fit(data)
-        assert model.encoder.startswith("minilm:")
+        assert model.encoder.startswith("tfidf+minilm:")
         alone = ContentModel().fit(data.with_histories(Histories.from_lists([[]] * 120)))
         assert alone.encoder == "tfidf"  # nobody to choose by

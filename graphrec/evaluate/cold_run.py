@@ -1,0 +1,187 @@
+"""The cold-start protocols as a whole: split, fit, choose on validation, measure each model once.
+
+For cold courses, beside every model that keeps something of each course, stands
+``<model>+content``: the same with cold courses placed by their content
+(``graphrec.models.cold_items``). The pipeline is composed of the models so placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphrec.dataset import Dataset, Histories
+from graphrec.evaluate.asked import as_dense
+from graphrec.evaluate.cold import Score, chance, measure, split_cold_courses
+from graphrec.evaluate.few_shot import measure_few_shot, split_few_shot
+from graphrec.evaluate.rows import published
+from graphrec.events.splits import hold_out_last
+from graphrec.features.signals import NO_SIGNALS, LearnerSignals
+from graphrec.models.base import Model
+from graphrec.models.cold_items import with_cold_items
+from graphrec.models.content import ContentModel
+from graphrec.models.registry import MODEL_NAMES
+from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, compose, fit_models
+from graphrec.recommend.pipeline import POPULARITY, Pipeline
+
+COLD_PROTOCOLS = ("cold-course", "few-shot")
+PIPELINE, CHANCE = "pipeline", "chance"
+
+Figures = dict[str, dict[str, float]]
+"""Where (``all`` and ``cold``, or the number of events) -> metrics."""
+
+
+@dataclass
+class ColdEvaluation:
+    """Test figures of a cold-start protocol.
+
+    Attributes:
+        results: Model -> where -> metrics.
+        fitted: Models, seconds, validation metrics, what was skipped.
+        num_asked: Where -> learners asked.
+        num_cold: Courses made cold; 0 in few-shot.
+    """
+
+    results: dict[str, Figures]
+    fitted: Fitted
+    num_asked: dict[str, int]
+    num_cold: int = 0
+
+
+def evaluate_cold_courses(
+    dataset: Dataset,
+    *,
+    fit_neural: FitNeural,
+    signals: LearnerSignals = NO_SIGNALS,
+    names: Sequence[str] = (*MODEL_NAMES, PIPELINE),
+    seed: int = 0,
+    report: Report = lambda line: None,
+) -> ColdEvaluation:
+    """Take a tenth of the courses out of training, and ask for them.
+
+    Args:
+        dataset: All that is known.
+        fit_neural: Trains graph and sequence.
+        signals: Of all learners.
+        names: Rows wanted; ``pipeline`` is composed of the models beside it and popularity.
+        seed: Of the split and of samples.
+        report: Told of each step.
+
+    Raises:
+        ParameterError: No course has enough learners, or there is nobody to ask.
+    """
+    task = split_cold_courses(dataset, seed=seed)
+    train, validation = _validation(task.train, task.known(signals), seed)
+    fitted = _fit(train, validation, fit_neural, names, seed, report)
+    placed = _placed(fitted.models, train)
+    everything = np.ones(dataset.num_items, bool)
+    ranked = {"all": everything, "cold": task.is_cold}
+    questions = task.questions
+
+    def row(score: Callable[[np.ndarray], Score]) -> Figures:
+        return {w: measure(questions, mask, score(mask)) for w, mask in ranked.items()}
+
+    results = {CHANCE: {where: chance(questions, mask) for where, mask in ranked.items()}}
+    for name, model in {**fitted.models, **{f"{n}+content": m for n, m in placed.items()}}.items():
+        if name.removesuffix("+content") in names:
+            report(f"{name}: scoring the test")
+            results[name] = row(_always(published(model)))
+    if PIPELINE in names:
+        pipeline = compose({**fitted.models, **placed}, validation, seed=seed, report=report)
+        told = task.known(signals).take(questions.learners).before(questions.times)
+        results[PIPELINE] = row(lambda mask: _pipeline_score(pipeline, told, mask))
+    asked = dict.fromkeys(ranked, len(questions))
+    return ColdEvaluation(results, fitted, asked, int(task.is_cold.sum()))
+
+
+def evaluate_few_shot(
+    dataset: Dataset,
+    *,
+    fit_neural: FitNeural,
+    signals: LearnerSignals = NO_SIGNALS,
+    names: Sequence[str] = (*MODEL_NAMES, PIPELINE),
+    seed: int = 0,
+    is_panel: bool = False,
+    report: Report = lambda line: None,
+) -> ColdEvaluation:
+    """Take a fifth of the learners out of training, and show their first events.
+
+    Arguments as in ``evaluate_cold_courses``; ``is_panel`` as in ``split_few_shot``.
+
+    Raises:
+        ParameterError: Nobody has enough events.
+    """
+    task = split_few_shot(dataset, seed=seed, is_panel=is_panel)
+    train, validation = _validation(task.train, signals, seed)
+    fitted = _fit(train, validation, fit_neural, names, seed, report)
+    everything = np.ones(dataset.num_items, bool)
+
+    def row(score: Callable[[int], Score]) -> Figures:
+        return {str(num): found for num, found in measure_few_shot(task, score).items()}
+
+    results = {
+        name: row(_always(published(model)))
+        for name, model in fitted.models.items()
+        if name in names
+    }
+    if PIPELINE in names:
+        pipeline = compose(dict(fitted.models), validation, seed=seed, report=report)
+        results[PIPELINE] = row(
+            lambda num: _pipeline_score(pipeline, task.signals(signals, num), everything)
+        )
+    asked = {str(num): len(questions) for num, questions in task.questions.items()}
+    return ColdEvaluation(results, fitted, asked)
+
+
+def _always(score: Score) -> Callable[[object], Score]:
+    """The same scores, whatever is ranked and however much is shown."""
+    return lambda _: score
+
+
+def _validation(known: Dataset, signals: LearnerSignals, seed: int) -> tuple[Dataset, Validation]:
+    """Training without each learner's newest course, and what everything is chosen on."""
+    held = hold_out_last(known.histories, min_length=2, seed=seed + 1)
+    told = signals.take(held.rows).before(held.times)
+    return known.with_histories(held.train), Validation(held.inputs, held.targets, told)
+
+
+def _fit(
+    train: Dataset,
+    validation: Validation,
+    fit_neural: FitNeural,
+    names: Sequence[str],
+    seed: int,
+    report: Report,
+) -> Fitted:
+    needed = [n for n in MODEL_NAMES if n in names or (PIPELINE in names and n == POPULARITY)]
+    return fit_models(
+        train, validation, fit_neural=fit_neural, names=needed, seed=seed, report=report
+    )
+
+
+def _placed(models: dict[str, Model], train: Dataset) -> dict[str, Model]:
+    """The models that learn of each course, with untaken ones placed; none without content."""
+    if not ContentModel.applies_to(train):
+        return {}
+    found = models.get("content")
+    content = found if isinstance(found, ContentModel) else ContentModel().fit(train)
+    is_warm = np.bincount(train.histories.items, minlength=train.num_items) > 0
+    placed = {
+        name: with_cold_items(model, content.item_vectors(), is_warm)
+        for name, model in models.items()
+    }
+    return {name: model for name, model in placed.items() if model is not models[name]}
+
+
+def _pipeline_score(pipeline: Pipeline, signals: LearnerSignals, is_ranked: np.ndarray) -> Score:
+    """Blended scores of what the pipeline retrieves among ``is_ranked``, -inf elsewhere."""
+
+    def score(histories: Histories, rows: np.ndarray) -> np.ndarray:
+        part = signals.take(rows).dense()
+        candidates, scores = pipeline.candidates(histories, signals=part, allowed=is_ranked)
+        blended, _ = pipeline.blend.score(scores, candidates, histories.lengths)
+        return as_dense(candidates, blended, pipeline.num_items)
+
+    return score
