@@ -16,17 +16,39 @@ from graphrec.models.factors import train_bpr
 _RIDGE = 1e-3
 """Of the fold-in's regression, as a part of the mean diagonal."""
 
+_MAX_DRAWN = 50_000_000
+"""Pairs drawn in some 30 seconds."""
+
+_MAX_TRIED = 200_000
+"""Up to so many learner-item pairs a training costs some 20 seconds."""
+
 
 class BPRConfig(BaseModel):
     """Size of the factors and steps of the gradient."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    factors: int = Field(default=64, ge=1, description="Dimensions, without the bias.")
-    iterations: int = Field(default=200, ge=1, description="Passes over all pairs.")
+    factors: int = Field(default=128, ge=1, description="Dimensions, without the bias.")
+    iterations: int | None = Field(
+        default=None,
+        ge=1,
+        description="Passes over all pairs; null: 300, or so many as make 50 million pairs, but "
+        "50 at least. A thousand gained 3 % on a small set.",
+    )
     learning_rate: float = Field(default=0.05, gt=0, description="Of the gradient steps.")
-    regularisation: float = Field(default=0.01, ge=0, description="Lambda of all parameters.")
+    regularisation: float = Field(default=0.003, ge=0, description="Lambda of all parameters.")
     seed: int = Field(default=0, ge=0, description="Of the first factors and the pairs drawn.")
+
+    @classmethod
+    def tried(cls, num_pairs: int, seed: int) -> tuple[Self, ...]:
+        """What is worth trying on validation: several ridges, where a training costs seconds."""
+        if num_pairs > _MAX_TRIED:
+            return (cls(seed=seed),)
+        return tuple(cls(regularisation=ridge, seed=seed) for ridge in (0.001, 0.01))
+
+    def passes(self, num_pairs: int) -> int:
+        """``iterations``, or those that suit so many pairs."""
+        return self.iterations or int(np.clip(_MAX_DRAWN // max(num_pairs, 1), 50, 300))
 
 
 class BPRModel(EmbeddingModel):
@@ -38,6 +60,10 @@ class BPRModel(EmbeddingModel):
     paper has vectors of training learners only: here a history is folded in by
     ``x = [sum y_i / sqrt(length), 1] W``, with ``W`` the ridge regression of the training
     learners' vectors on their histories.
+
+    Of simple fold-ins this one was the steadiest on validation (NDCG@10): ALS's ridge
+    regression on the item vectors gave 9 % less on mars and as much on MOOCCube; the
+    centred mean 4 % more on mars, as much on Beauty and 11 % less on MOOCCube.
     """
 
     name: ClassVar[str] = "bpr"
@@ -50,7 +76,7 @@ class BPRModel(EmbeddingModel):
         self.fold_in = np.zeros((dim + 1, dim), np.float32) if fold_in is None else fold_in
 
     def fit(self, dataset: Dataset, config: BPRConfig | None = None) -> Self:
-        """Take ``iterations`` passes of gradient steps, then learn the fold-in.
+        """Draw pairs and step down their gradients, then learn the fold-in.
 
         Raises:
             MissingExtraError: ``implicit`` is not installed.
@@ -64,7 +90,7 @@ class BPRModel(EmbeddingModel):
             learners, self.factors = train_bpr(
                 matrix,
                 factors=config.factors,
-                iterations=config.iterations,
+                iterations=config.passes(matrix.nnz),
                 learning_rate=config.learning_rate,
                 regularization=config.regularisation,
                 random_state=config.seed,

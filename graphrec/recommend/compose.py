@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, TrainingError
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
 from graphrec.index.build import build_index
+from graphrec.models.als import ALSConfig, ALSModel
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend, Candidates
+from graphrec.models.bpr import BPRConfig, BPRModel
 from graphrec.models.content import ContentModel
 from graphrec.models.ease import EASEConfig, EASEModel
 from graphrec.models.factors import is_installed
@@ -124,7 +127,7 @@ def fit_models(
             outcome = fit_neural(name, train, (validation.inputs, validation.targets))
             model, fitted.epochs[name] = outcome.model, outcome.state.best_epoch
         else:
-            model = _fit_simple(name, train, sample)
+            model = _fit_simple(name, train, sample, seed)
         fitted.seconds[name] = time.perf_counter() - start
         fitted.models[name] = model
         metrics = ranking_metrics(model, sample.inputs, sample.targets)
@@ -151,20 +154,34 @@ def why_not(name: str, train: Dataset) -> str:
     return ""
 
 
-def _fit_simple(name: str, train: Dataset, sample: Validation) -> Model:
-    """A simple model with the ridge that is best on validation, where one is to be chosen."""
-    if name != "ease" or train.num_items > RIDGE_ITEMS or not len(sample.targets):
+def _fit_simple(name: str, train: Dataset, sample: Validation, seed: int) -> Model:
+    """A simple model with the config that is best on validation, where one is to be chosen."""
+    fits = _fits(name, train, seed) if len(sample.targets) else []
+    if not fits:
         return model_class(name)().fit(train)
-    degrees = np.bincount(train.histories.items)
-    default = 1.0 + float(degrees[degrees > 0].mean())
-    best: tuple[float, EASEModel] | None = None
-    for multiple in RIDGES:
-        model = EASEModel().fit(train, EASEConfig(regularisation=multiple * default))
+    best: tuple[float, Model] | None = None
+    for fit in fits:
+        model = fit()
         metric = ranking_metrics(model, sample.inputs, sample.targets)["ndcg@10"]
         if best is None or metric > best[0]:
             best = metric, model
-    assert best is not None  # noqa: S101 - RIDGES is not empty
+    assert best is not None  # noqa: S101 - there is a fit
     return best[1]
+
+
+def _fits(name: str, train: Dataset, seed: int) -> list[Callable[[], Model]]:
+    """Fits of a simple model to choose among; none where it has but one."""
+    if name == "ease" and train.num_items <= RIDGE_ITEMS:
+        degrees = np.bincount(train.histories.items)
+        default = 1.0 + float(degrees[degrees > 0].mean())
+        ridges = [EASEConfig(regularisation=multiple * default) for multiple in RIDGES]
+        return [partial(EASEModel().fit, train, config) for config in ridges]
+    if name == "als":
+        return [partial(ALSModel().fit, train, config) for config in ALSConfig.tried(seed)]
+    if name == "bpr":
+        tried = BPRConfig.tried(len(train.histories.items), seed)
+        return [partial(BPRModel().fit, train, config) for config in tried]
+    return []
 
 
 def tune_recency(models: dict[str, Model], sample: Validation) -> dict[str, float]:

@@ -164,8 +164,8 @@ class TestBPR(FactorSuite):
         matrix = dataset.histories.matrix(dataset.num_items)
         own, items = train_bpr(
             matrix,
-            factors=64,
-            iterations=BPRConfig().iterations,
+            factors=BPRConfig().factors,
+            iterations=BPRConfig().passes(matrix.nnz),
             learning_rate=BPRConfig().learning_rate,
             regularization=BPRConfig().regularisation,
             random_state=0,
@@ -194,6 +194,34 @@ def test_every_baseline_has_its_suite() -> None:
     assert {suite.name for suite in FactorSuite.__subclasses__()} == set(BASELINES)
     assert set(ROW_NAMES) == {*MODEL_NAMES, *BASELINES}
     assert not set(BASELINES) & set(MODEL_NAMES)
+
+
+def test_an_evaluation_chooses_among_configs_on_validation_and_passes_its_seed_on() -> None:
+    dataset = random_histories(150, 60, max_len=12)
+    task = split(dataset, None, "loo-full", 0, NO_SIGNALS)
+    found = evaluate(task, "loo-full", fit_neural=_no_neural, names=BASELINES, seed=5)
+    asked = task.validation.inputs, task.validation.targets
+    for name, tried in (("als", ALSConfig.tried(5)), ("bpr", BPRConfig.tried(1_000, 5))):
+        fitted = [model_class(name)().fit(task.train, config) for config in tried]  # type: ignore[call-arg]
+        gains = [ranking_metrics(model, *asked)["ndcg@10"] for model in fitted]
+        assert len(set(gains)) > 1
+        best = fitted[int(np.argmax(gains))]
+        np.testing.assert_array_equal(_items(found.fitted.models[name]), _items(best))
+
+
+def test_large_data_is_passed_over_less_often() -> None:
+    passes = [BPRConfig().passes(num) for num in (0, 1_000, 250_000, 10_000_000)]
+    assert passes == [300, 300, 200, 50]
+    assert BPRConfig(iterations=7).passes(1_000) == 7
+    assert len(BPRConfig.tried(1_000_000, 0)) == 1
+
+
+def test_a_sparse_set_keeps_its_factors() -> None:
+    """A ridge of ten would outweigh all that three learners an item can tell."""
+    model = ALSModel().fit(bare([[0, 1, 2], [0, 1], [1, 2]], 4))
+    assert model.regularisation == pytest.approx(7 / 3)
+    assert ALSModel().fit(random_histories(150, 60)).regularisation == 10.0
+    assert model.score(Histories.from_lists([[0]]))[0].argmax() in (0, 1)
 
 
 def test_the_pipeline_beside_a_baseline_is_composed_of_all() -> None:
