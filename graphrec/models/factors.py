@@ -7,7 +7,6 @@ the factors alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -39,7 +38,10 @@ def train_als(matrix: sp.csr_array, **options: Any) -> tuple[np.ndarray, np.ndar
     Raises:
         MissingExtraError: ``implicit`` is not installed.
     """
-    return _train("als", "AlternatingLeastSquares", matrix, options)
+    _check_installed()
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    return _train(AlternatingLeastSquares, matrix, options)
 
 
 def train_bpr(matrix: sp.csr_array, **options: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -56,21 +58,25 @@ def train_bpr(matrix: sp.csr_array, **options: Any) -> tuple[np.ndarray, np.ndar
     Raises:
         MissingExtraError: ``implicit`` is not installed.
     """
-    return _train("bpr", "BayesianPersonalizedRanking", matrix, options)
+    _check_installed()
+    from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+    return _train(BayesianPersonalizedRanking, matrix, options)
+
+
+def _check_installed() -> None:
+    if not is_installed():
+        raise MissingExtraError("implicit", "train")
 
 
 def _train(
-    module: str, trainer: str, matrix: sp.csr_array, options: dict[str, Any]
+    trainer: Any, matrix: sp.csr_array, options: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits
 
-        found = getattr(import_module(f"implicit.cpu.{module}"), trainer)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("implicit", "train") from error
     # One thread: the same bits each time, and no quarrel with the threads of BLAS.
     with threadpool_limits(1):
-        model = found(num_threads=1, **options)
+        model = trainer(num_threads=1, **options)
         model.fit(sp.csr_matrix(matrix), show_progress=False)
     return model.user_factors, model.item_factors
 
