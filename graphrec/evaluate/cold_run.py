@@ -3,6 +3,8 @@
 For cold courses, beside every model that keeps something of each course, stands
 ``<model>+content``: the same with cold courses placed by their content
 (``graphrec.models.cold_items``). The pipeline is composed of the models so placed.
+``cold_blend`` is a blend of the same models in which every course, warm ones too, counts
+as if nobody had taken it yet: learned on warm courses, it ranks cold ones.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, co
 from graphrec.recommend.pipeline import POPULARITY, Pipeline
 
 COLD_PROTOCOLS = ("cold-course", "few-shot")
-PIPELINE, CHANCE = "pipeline", "chance"
+PIPELINE, CHANCE, COLD_BLEND = "pipeline", "chance", "cold_blend"
 
 Figures = dict[str, dict[str, float]]
 """Where (``all`` and ``cold``, or the number of events) -> metrics."""
@@ -89,9 +91,14 @@ def evaluate_cold_courses(
             report(f"{name}: scoring the test")
             results[name] = row(_always(published(model)))
     if PIPELINE in names:
-        pipeline = compose({**fitted.models, **placed}, validation, seed=seed, report=report)
         told = task.known(signals).take(questions.learners).before(questions.times)
-        results[PIPELINE] = row(lambda mask: _pipeline_score(pipeline, told, mask))
+        for name, parts in (
+            (PIPELINE, {**fitted.models, **placed}),
+            (COLD_BLEND, _placed(fitted.models, train, left_out=True)),
+        ):
+            if parts.keys() >= {POPULARITY}:
+                report(f"{name}: learning the blend")
+                results[name] = row(_blended(parts, validation, told, seed, report))
     asked = dict.fromkeys(ranked, len(questions))
     return ColdEvaluation(results, fitted, asked, int(task.is_cold.sum()))
 
@@ -161,18 +168,36 @@ def _fit(
     )
 
 
-def _placed(models: dict[str, Model], train: Dataset) -> dict[str, Model]:
-    """The models that learn of each course, with untaken ones placed; none without content."""
+def _placed(
+    models: dict[str, Model], train: Dataset, *, left_out: bool = False
+) -> dict[str, Model]:
+    """The models that learn of each course, with untaken ones placed; none without content.
+
+    ``left_out``: with all courses placed, and the content model beside them.
+    """
     if not ContentModel.applies_to(train):
         return {}
     found = models.get("content")
     content = found if isinstance(found, ContentModel) else ContentModel().fit(train)
     is_warm = np.bincount(train.histories.items, minlength=train.num_items) > 0
     placed = {
-        name: with_cold_items(model, content.item_vectors(), is_warm)
+        name: with_cold_items(model, content.item_vectors(), is_warm, left_out=left_out)
         for name, model in models.items()
     }
-    return {name: model for name, model in placed.items() if model is not models[name]}
+    found_by_all = {n: model for n, model in placed.items() if model is not models[n]}
+    return {**found_by_all, "content": content} if left_out else found_by_all
+
+
+def _blended(
+    models: dict[str, Model],
+    validation: Validation,
+    told: LearnerSignals,
+    seed: int,
+    report: Report,
+) -> Callable[[np.ndarray], Score]:
+    """What is ranked -> scores of a pipeline of these models, its blend learned on validation."""
+    pipeline = compose(models, validation, seed=seed, report=report)
+    return lambda is_ranked: _pipeline_score(pipeline, told, is_ranked)
 
 
 def _pipeline_score(pipeline: Pipeline, signals: LearnerSignals, is_ranked: np.ndarray) -> Score:
