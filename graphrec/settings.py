@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     text_encoder: str = Field(
         default="auto",
-        description="Reads texts in training: auto, or tfidf, minilm and model folders, joined by +.",
+        description="Reads texts in training: auto, or tfidf, minilm and folders, joined by +.",
     )
     text_cache: Path = Field(
         default=Path("~/.cache/graphrec"),
