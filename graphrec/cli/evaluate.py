@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import typer
@@ -20,18 +21,24 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
+from graphrec.cli.evaluate_cold import cold_as_json, print_cold, run_cold
 from graphrec.cli.evaluate_tables import print_evaluation
 from graphrec.cli.progress import StepLog
+from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, ParameterError
+from graphrec.evaluate.cold_run import COLD_PROTOCOLS
 from graphrec.evaluate.files import Format, read_interactions
-from graphrec.evaluate.protocols import Evaluation, Protocol, Task, evaluate, split
-from graphrec.features.signals import NO_SIGNALS, with_signals
+from graphrec.evaluate.protocols import Evaluation, evaluate, split
+from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
 from graphrec.models.fitting import Validation, fit_neural
 from graphrec.models.registry import ROW_NAMES
 from graphrec.models.training import Outcome
 from graphrec.schema import TABLES
 
 _ROWS = (*ROW_NAMES, "pipeline")
+
+AnyProtocol = Literal["loo-full", "loo-100", "split-full", "cold-course", "few-shot"]
+"""As ``PROTOCOLS`` and ``COLD_PROTOCOLS`` have them, for the option's choices."""
 
 
 def evaluate_command(
@@ -40,7 +47,7 @@ def evaluate_command(
     ] = None,
     file_format: Annotated[Format | None, typer.Option("--format", help="Form of --data.")] = None,
     protocol: Annotated[
-        Protocol, typer.Option("--protocol", help="What is held out and asked.")
+        AnyProtocol, typer.Option("--protocol", help="What is held out and asked.")
     ] = "loo-full",
     output: Annotated[Path | None, typer.Option("--output", help="Write the JSON here.")] = None,
     models: Annotated[
@@ -59,17 +66,25 @@ def evaluate_command(
     """Score every model on held-out interactions; the test is looked at once."""
     log = StepLog()
     names = _names(models)
-    task, described = _task(data, file_format, protocol, seed, store)
-    log(f"{described}: {len(task.train.learners):,} learners, {task.train.num_items:,} items")
+    dataset, test, signals, described = _read(data, file_format, store)
+    log(f"{described}: {len(dataset.learners):,} learners, {dataset.num_items:,} items")
 
     def train_bare(name: str, train: Any, validation: Validation) -> Outcome:
         return fit_neural(name, train, validation, progress=log.epoch)
 
     fit = train_bare if workers == 1 else _on_ray(workers, log)
-    found = evaluate(
-        task, protocol, fit_neural=fit, names=names, seed=seed, report=log, curve=curve
-    )
-    result = _as_json(found, described, protocol, seed)
+    shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
+    if protocol in COLD_PROTOCOLS:
+        _check_cold(test, curve=curve)
+        cold = run_cold(dataset, signals, protocol, **shared)
+        result = cold_as_json(cold, described, protocol, seed)
+        show = partial(print_cold, cold, described, protocol)
+    else:
+        task = split(dataset, test, protocol, seed, signals)
+        found = evaluate(task, protocol, curve=curve, **shared)
+        result = _as_json(found, described, protocol, seed)
+        show = partial(print_evaluation, found, described, protocol)
+    result["peak_memory_mb"] = peak_memory_mb()
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
@@ -77,8 +92,19 @@ def evaluate_command(
     if json_output:
         print_json(result)
     else:
-        print_evaluation(found, described, protocol)
+        show()
         console.print(f"peak memory {peak_memory_mb():,} MiB", highlight=False)
+
+
+def _check_cold(test: Histories | None, *, curve: bool) -> None:
+    if test is not None:
+        raise ParameterError(
+            "a published split has its own questions; the cold-start protocols ask others.",
+            where="--protocol",
+            remedy="Give a sequences or pairs file, or evaluate the store without --data.",
+        )
+    if curve:
+        raise ParameterError("the curve goes with loo-full and split-full.", where="--curve")
 
 
 def _names(models: str) -> tuple[str, ...]:
@@ -93,20 +119,20 @@ def _names(models: str) -> tuple[str, ...]:
     return names
 
 
-def _task(
-    data: Path | None, file_format: Format | None, protocol: str, seed: int, store: Path | None
-) -> tuple[Task, str]:
-    """The split, from a bare file or from the graph."""
+def _read(
+    data: Path | None, file_format: Format | None, store: Path | None
+) -> tuple[Dataset, Histories | None, LearnerSignals, str]:
+    """Interactions, a published split's test, signals and a name: of a bare file or the graph."""
     if (data is None) != (file_format is None):
         raise ParameterError("--data and --format go together.", where="--format")
     if data is not None and file_format is not None:
         found = read_interactions(data, file_format)
-        return split(found.dataset, found.test, protocol, seed, NO_SIGNALS), data.name
+        return found.dataset, found.test, NO_SIGNALS, data.name
     settings = settings_for(store)
     with open_graph(settings) as graph:
         tables = graph.export_snapshot(list(TABLES))
     dataset, signals = with_signals(tables)
-    return split(dataset, None, protocol, seed, signals), str(settings.store_dir)
+    return dataset, None, signals, str(settings.store_dir)
 
 
 def _on_ray(workers: int, log: StepLog) -> Any:
@@ -132,7 +158,6 @@ def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str
         "weights": found.weights,
         "epochs": fitted.epochs,
         "skipped": fitted.skipped,
-        "peak_memory_mb": peak_memory_mb(),
         **({"curve": found.curve} if found.curve else {}),
     }
 
