@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "[2/3] installing uv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "[3/3] installing graphrec with all its parts: some 3.5 GB to fetch the first time, 7 GB on disk"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[train,neo4j]' --group dev
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[train,text,neo4j]' --group dev
 	@touch $@
 	@echo "done: $(BIN)/graphrec"
 
