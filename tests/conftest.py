@@ -14,6 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _text_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Vectors of texts are kept for the session, and not in anybody's home."""
+    os.environ.setdefault("GRAPHREC_TEXT_CACHE", str(tmp_path_factory.mktemp("text_cache")))
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real data; skips, saying so, where there is none."""

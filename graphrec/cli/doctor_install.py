@@ -23,6 +23,7 @@ _SCANN_PROBE = (
 # Parts that go together with an extra: what their absence means.
 _EXTRAS = {
     "train": "Importing, asking and serving work; 'graphrec train' does not.",
+    "text": "Courses are compared by words; English texts not by meaning.",
     "neo4j": "The embedded graph works; GRAPHREC_GRAPH_URL=bolt://... does not.",
 }
 

@@ -245,13 +245,13 @@ def test_doctor_names_missing_and_old_packages(monkeypatch: pytest.MonkeyPatch) 
         'nosuchtorch>=2.11; extra == "train"',
     ]
     monkeypatch.setattr(doctor_install, "requires", lambda _: wanted)
-    core, train, neo4j = doctor_install.check_packages()
+    core, train, text, neo4j = doctor_install.check_packages()
     assert core.status == "fail"
     assert "pyarrow" in core.found
     assert "is older than 999.1, nosuchpackage is missing" in core.found
     assert (train.status, train.found) == ("warn", "nosuchtorch is missing")
     assert "pip install --upgrade 'graphrec[train]'" in train.remedy
-    assert neo4j.status == "ok"
+    assert (text.status, neo4j.status) == ("ok", "ok")
 
 
 @pytest.mark.parametrize(
