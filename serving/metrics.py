@@ -92,11 +92,11 @@ class Metrics:
         )
         self.failed_upkeep = Counter(
             "graphrec_upkeep_failures",
-            "Steps beside the requests that failed: refresh (a new champion), prepare.",
+            "Steps beside the requests that failed: refresh (a new champion), prepare, announce.",
             ["step"],
             registry=registry,
         )
-        for step in ("refresh", "prepare"):
+        for step in ("refresh", "prepare", "announce"):
             self.failed_upkeep.labels(step)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -79,7 +79,7 @@ class Upkeep:
 
     def _settle(self) -> None:
         self.is_settled = True
-        self._on_settled()
+        self._try("announce", self._on_settled)
 
     def _prepare(self, due: float) -> None:
         before = self._recommender.num_prepared

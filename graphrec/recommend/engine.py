@@ -19,7 +19,7 @@ from graphrec.recommend.explain import Explainer
 from graphrec.recommend.filters import Eligibility
 from graphrec.recommend.learners import Learner, histories_of
 from graphrec.recommend.model_io import TrainedPipeline
-from graphrec.recommend.pipeline import Ranking, Shortlists, Vectors, top_positions
+from graphrec.recommend.pipeline import Pipeline, Ranking, Shortlists, Vectors, top_positions
 from graphrec.recommend.prepared import Prepared
 from graphrec.recommend.schemas import Reason, RecommendRequest, Source
 
@@ -198,7 +198,15 @@ class Engine:
         if shortlist is None:
             if session.is_empty:
                 return self._cold(allowed(), role_id, k)
-            shortlist = self._shortlist(session, allowed(), role_id, max(k, SHORTLISTED))
+            shortlist = self._retrieve(
+                self.trained.pipeline,
+                session.history,
+                session.views,
+                [role_id],
+                allowed()[None, : self.num_trained],
+                max(k, SHORTLISTED),
+                session.vectors,
+            )
             if is_kept and len(session.shortlists) < _MAX_ROLES:
                 session.shortlists[role_id] = shortlist
         return self._picked(self.trained.pipeline.rerank(shortlist, k), 0, allowed, role_id, k)
@@ -207,9 +215,9 @@ class Engine:
         """The best ``k`` courses of each learner, as ``pick`` gives them one by one."""
         rows = [partial(self.allowed, learner) for learner in learners]
         roles = [learner.target_role_id for learner in learners]
-        shortlists, is_empty = self.shortlists(learners, k)
-        if self.trained is None or shortlists is None:
+        if self.trained is None:
             return [self._cold(row(), role, k) for row, role in zip(rows, roles, strict=True)]
+        shortlists, is_empty = self.shortlists(self.trained, learners, k)
         ranking = self.trained.pipeline.rerank(shortlists, k)
         return [
             self._cold(rows[n](), roles[n], k)
@@ -219,25 +227,23 @@ class Engine:
         ]
 
     def shortlists(
-        self, learners: Sequence[Learner], size: int
-    ) -> tuple[Shortlists | None, np.ndarray]:
+        self, trained: TrainedPipeline, learners: Sequence[Learner], size: int
+    ) -> tuple[Shortlists, np.ndarray]:
         """Shortlists of learners for the role each aims at, and who has nothing to go by.
 
         Args:
-            learners: As read.
+            trained: The engine's own.
+            learners: As read, one at least.
             size: Candidates of each.
 
         Returns:
-            Shortlists (None without a pipeline), and bool [n].
+            Shortlists, and bool [n].
         """
-        if self.trained is None:
-            return None, np.ones(len(learners), bool)
-        committed = self.trained.has_commitments
-        histories, views = histories_of(learners, self.trained.items, committed=committed)
+        committed = trained.has_commitments
+        histories, views = histories_of(learners, trained.items, committed=committed)
         allowed = np.stack([self.allowed(learner)[: self.num_trained] for learner in learners])
         roles = [learner.target_role_id for learner in learners]
-        signals = LearnerSignals(self.num_trained, views, self.trained_roles, roles).dense()
-        found = self.trained.pipeline.shortlist(histories, size, allowed=allowed, signals=signals)
+        found = self._retrieve(trained.pipeline, histories, views, roles, allowed, size)
         num_known = histories.lengths + (0 if views is None else views.lengths)
         return found, num_known == 0
 
@@ -255,17 +261,20 @@ class Engine:
             filters=request.filters,
         )
 
-    def _shortlist(
-        self, session: Session, allowed: np.ndarray, role_id: str | None, size: int
+    def _retrieve(
+        self,
+        pipeline: Pipeline,
+        histories: Histories,
+        views: Histories | None,
+        roles: Sequence[str | None],
+        allowed: np.ndarray,
+        size: int,
+        vectors: Vectors | None = None,
     ) -> Shortlists:
-        assert self.trained is not None  # noqa: S101 - asked by pick
-        n = self.num_trained
-        return self.trained.pipeline.shortlist(
-            session.history,
-            size,
-            allowed=allowed[:n],
-            signals=LearnerSignals(n, session.views, self.trained_roles, [role_id]).dense(),
-            vectors=session.vectors,
+        """Shortlists of n learners; ``allowed`` bool [n, num_trained]."""
+        signals = LearnerSignals(self.num_trained, views, self.trained_roles, roles).dense()
+        return pipeline.shortlist(
+            histories, size, allowed=allowed, signals=signals, vectors=vectors
         )
 
     def _picked(

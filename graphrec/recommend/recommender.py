@@ -136,8 +136,8 @@ class Recommender:
                 break
             found = [self.learners.from_table(learner_id) for learner_id in chunk]
             learners = [learner for learner in found if learner is not None]
-            shortlists, is_empty = engine.shortlists(learners, SHORTLISTED)
-            if shortlists is not None:
+            if learners:  # all of them may have changed since they were read
+                shortlists, is_empty = engine.shortlists(engine.trained, learners, SHORTLISTED)
                 kept = np.flatnonzero(~is_empty)
                 prepared.add([str(learners[n].learner_id) for n in kept], shortlists[kept])
         return len(prepared)

@@ -318,6 +318,15 @@ def test_a_prepared_shortlist_ends_with_an_event(world: World, recommender: Reco
     recommender.learners.forget([learner])
 
 
+def test_nobody_is_prepared_who_changed_before(world: World, recommender: Recommender) -> None:
+    prepared = Recommender.open(world.settings, store=recommender.store)
+    prepared.preload()
+    prepared.learners.forget(world.learners)
+    assert not prepared.is_prepared
+    assert prepared.prepare() == 0
+    assert prepared.is_prepared
+
+
 def test_an_event_changes_the_next_answer(world: World, recommender: Recommender) -> None:
     first = ids(recommender.recommend(RATER, k=5).courses)[0]
     event = {"event_id": "e1", "type": "completed", "learner_id": RATER, "course_id": first}

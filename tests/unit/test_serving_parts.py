@@ -221,6 +221,33 @@ def test_upkeep_alternates_and_survives_failures() -> None:
     assert f"graphrec_prepared_learners {recommender.num_prepared}.0" in shown
 
 
+def test_upkeep_goes_on_when_nobody_hears_that_it_is_settled() -> None:
+    recommender, seen = _Kept(), []
+    metrics = Metrics(recommender)
+    log = SimpleNamespace(info=lambda *_, **__: None, error=lambda event, **_: seen.append(event))
+
+    def broken_pipe() -> None:
+        raise BrokenPipeError
+
+    upkeep = Upkeep(
+        recommender,
+        interval_s=0.05,
+        settle_s=0.05,
+        on_settled=broken_pipe,
+        metrics=metrics,
+        log=log,
+    )
+    upkeep.start()
+    deadline = time.monotonic() + 20
+    while len(recommender.steps) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    upkeep.stop()
+    assert upkeep.is_settled
+    assert "refresh" in recommender.steps
+    assert "announce" in seen
+    assert 'graphrec_upkeep_failures_total{step="announce"} 1.0' in metrics.render().decode()
+
+
 def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
