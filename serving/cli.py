@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shlex
 import time
 from dataclasses import dataclass
@@ -55,8 +54,6 @@ def serve(
     try:
         # Before the first request: beside them it would cost each of them milliseconds.
         recommender.preload()
-        gc.collect()
-        gc.freeze()  # what stays for good need not be walked by every later collection
         port = listener.getsockname()[1]
 
         def announce() -> None:

@@ -26,9 +26,9 @@ from graphrec.cli.evaluate_tables import print_evaluation
 from graphrec.cli.progress import StepLog
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, ParameterError
-from graphrec.evaluate.cold_run import COLD_PROTOCOLS
+from graphrec.evaluate.cold_run import COLD_PROTOCOLS, ColdProtocol
 from graphrec.evaluate.files import Format, read_interactions
-from graphrec.evaluate.protocols import Evaluation, evaluate, split
+from graphrec.evaluate.protocols import Evaluation, Protocol, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
 from graphrec.models.fitting import Validation, fit_neural
 from graphrec.models.registry import ROW_NAMES
@@ -37,8 +37,7 @@ from graphrec.schema import TABLES
 
 _ROWS = (*ROW_NAMES, "pipeline")
 
-AnyProtocol = Literal["loo-full", "loo-100", "split-full", "cold-course", "few-shot"]
-"""As ``PROTOCOLS`` and ``COLD_PROTOCOLS`` have them, for the option's choices."""
+AnyProtocol = Literal[Protocol, ColdProtocol]
 
 
 def evaluate_command(

@@ -122,7 +122,7 @@ class Asked:
                 found.append(top)
             else:
                 found.append(target_ranks(scores, self.targets[rows]))
-        return self._measured(np.concatenate(found))
+        return self._measured(np.concatenate(found) if found else np.zeros(0, np.int64))
 
     def _measured(self, found: np.ndarray) -> Measured:
         if isinstance(self.targets, Histories):

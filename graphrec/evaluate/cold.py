@@ -15,22 +15,17 @@ popularity does, finds none: ``chance`` says what a random order would have foun
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import ParameterError
-from graphrec.evaluate.metrics import from_ranks, target_ranks
+from graphrec.evaluate.asked import Asked, Score
 from graphrec.features.signals import LearnerSignals
-from graphrec.recommend.compose import batches
 
 MIN_LEARNERS = 5
 """A course with fewer tells too little about itself to ask for it."""
-
-Score = Callable[[Histories, np.ndarray], np.ndarray]
-"""(histories [n], row numbers among the asked int [n]) -> float32 [n, num_items]."""
 
 
 @dataclass(frozen=True)
@@ -182,12 +177,13 @@ def _blocked(questions: Questions, row: int) -> np.ndarray:
 
 def measure(questions: Questions, is_ranked: np.ndarray, score: Score) -> dict[str, float]:
     """Recall and NDCG of a model's scores, among the items ``is_ranked`` (bool [num_items])."""
-    ranks = [np.zeros(0, np.int64)]
-    for rows in batches(len(questions), len(is_ranked)):
-        part = questions.take(rows)
-        scores = np.array(score(part.inputs, rows), np.float32)
+
+    def open_scores(histories: Histories, rows: np.ndarray) -> np.ndarray:
+        scores = np.array(score(histories, rows), np.float32)
+        excluded = questions.excluded.take(rows)
         scores[:, ~is_ranked] = -np.inf
-        for known in (part.inputs, part.excluded):
-            scores[known.owners(), known.items] = -np.inf
-        ranks.append(target_ranks(scores, part.targets))
-    return from_ranks(np.concatenate(ranks))
+        scores[excluded.owners(), excluded.items] = -np.inf
+        return scores
+
+    asked = Asked(questions.inputs, questions.targets, 0, len(is_ranked), seed=0)
+    return asked.measure(open_scores).metrics

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
-from graphrec.evaluate.asked import as_dense
-from graphrec.evaluate.cold import Score, chance, measure, split_cold_courses
+from graphrec.evaluate.asked import Score, as_dense
+from graphrec.evaluate.cold import chance, measure, split_cold_courses
 from graphrec.evaluate.few_shot import measure_few_shot, split_few_shot
 from graphrec.evaluate.rows import published
 from graphrec.events.splits import hold_out_last
@@ -28,7 +29,8 @@ from graphrec.models.registry import MODEL_NAMES
 from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, compose, fit_models
 from graphrec.recommend.pipeline import POPULARITY, Pipeline
 
-COLD_PROTOCOLS = ("cold-course", "few-shot")
+ColdProtocol = Literal["cold-course", "few-shot"]
+COLD_PROTOCOLS: tuple[str, ...] = get_args(ColdProtocol)
 PIPELINE, CHANCE, COLD_BLEND = "pipeline", "chance", "cold_blend"
 
 Figures = dict[str, dict[str, float]]

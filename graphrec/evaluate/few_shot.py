@@ -17,7 +17,8 @@ import numpy as np
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import ParameterError
-from graphrec.evaluate.cold import Questions, Score, measure
+from graphrec.evaluate.asked import Score
+from graphrec.evaluate.cold import Questions, measure
 from graphrec.features.signals import LearnerSignals
 
 COUNTS = (0, 1, 2, 3, 5, 10)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -195,10 +194,6 @@ class Pipeline:
         best = np.argsort(-blended, axis=1, kind="stable")[:, :k]
         rows = np.arange(len(best))[:, None]
         return Ranking(shortlists.items[rows, best], blended[rows, best], shares[rows, best])
-
-    def rank(self, histories: Histories, k: int, **given: Any) -> Ranking:
-        """The ``k`` best items of each learner by the blend (arguments as ``candidates``)."""
-        return self.rerank(self.shortlist(histories, k, **given), k)
 
     def _embedding(self, name: str) -> EmbeddingModel:
         model = self.models[name]

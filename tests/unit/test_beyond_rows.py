@@ -189,7 +189,8 @@ def test_the_curve_begins_at_what_is_recommended(task: Task) -> None:
     models = {"popularity": PopularityModel().fit(task.train), "ease": EASEModel().fit(task.train)}
     pipeline = compose(dict(models), task.validation)
     (row,) = novelty_curve(pipeline, task.validation, Catalogue.of(task.train), weights=[0.0])
-    given = pipeline.rank(task.validation.inputs, 10).items
+    kept = pipeline.shortlist(task.validation.inputs, 10)
+    given = pipeline.rerank(kept, 10).items
     coverage = len(np.unique(given)) / pipeline.num_items
     assert row["coverage@10"] == pytest.approx(coverage, abs=1e-5)
     hit = given == task.validation.targets[:, None]

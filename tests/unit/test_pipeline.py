@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ from graphrec.models.popularity import PopularityModel
 from graphrec.models.sequence_rules import SequenceRulesModel
 from graphrec.recommend.compose import Validation, compose, fit_models, refit_simple, tune_recency
 from graphrec.recommend.model_io import TrainedPipeline, read_pipeline, write_pipeline
-from graphrec.recommend.pipeline import Pipeline, PipelineConfig, top_positions
+from graphrec.recommend.pipeline import Pipeline, PipelineConfig, Ranking, top_positions
 from graphrec.recommend.validate import validate_pipeline
 
 NUM_ITEMS = 600
@@ -81,6 +81,11 @@ def asked(dataset: Dataset) -> Histories:
     return dataset.histories.take(np.arange(40))
 
 
+def rank(pipeline: Pipeline, histories: Histories, k: int, **given: Any) -> Ranking:
+    """The ``k`` best of each learner: retrieved, and reranked by the same blend."""
+    return pipeline.rerank(pipeline.shortlist(histories, k, **given), k)
+
+
 @pytest.mark.parametrize("engine", ["exact", "auto"])
 def test_the_index_finds_what_a_scan_finds(
     models: dict[str, Model], asked: Histories, engine: str
@@ -93,8 +98,8 @@ def test_the_index_finds_what_a_scan_finds(
     scanned = Pipeline(models, blend=blend, config=small)
     rng = np.random.default_rng(0)
     for allowed in (None, rng.random(NUM_ITEMS) < 0.9, rng.random(NUM_ITEMS) < 0.1):
-        one = indexed.rank(asked, 15, allowed=allowed)
-        other = scanned.rank(asked, 15, allowed=allowed)
+        one = rank(indexed, asked, 15, allowed=allowed)
+        other = rank(scanned, asked, 15, allowed=allowed)
         np.testing.assert_array_equal(one.items, other.items)
         np.testing.assert_allclose(one.scores, other.scores, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(one.shares, other.shares, rtol=1e-3, atol=1e-3)
@@ -103,12 +108,12 @@ def test_the_index_finds_what_a_scan_finds(
 def test_many_are_ranked_as_each_alone(models: dict[str, Model], asked: Histories) -> None:
     index = ExactIndex.build(models["graph"].state()["vectors"])
     pipeline = Pipeline(models, blend=weighing(models, 0.2, 1, 1, 1), indexes={"graph": index})
-    together = pipeline.rank(asked, 10)
+    together = rank(pipeline, asked, 10)
     for row in range(len(asked)):
-        alone = pipeline.rank(asked.take(np.array([row])), 10)
+        alone = rank(pipeline, asked.take(np.array([row])), 10)
         np.testing.assert_array_equal(alone.items[0], together.items[row])
     kept = pipeline.encode(asked)
-    np.testing.assert_array_equal(pipeline.rank(asked, 10, vectors=kept).items, together.items)
+    np.testing.assert_array_equal(rank(pipeline, asked, 10, vectors=kept).items, together.items)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
@@ -120,7 +125,7 @@ def test_what_may_not_be_given_is_never_given(
     index = ExactIndex.build(models["graph"].state()["vectors"])
     for indexes in ({}, {"graph": index}):
         pipeline = Pipeline(models, blend=weighing(models, 1, 1, 1, 1), indexes=indexes)
-        ranking = pipeline.rank(asked, 100, allowed=allowed)
+        ranking = rank(pipeline, asked, 100, allowed=allowed)
         for row, items in enumerate(ranking.items):
             given = items[items >= 0]
             assert len(given) == len(set(given.tolist()))
@@ -134,7 +139,7 @@ def test_what_may_not_be_given_is_never_given(
 
 def test_a_shortlist_reranked_is_the_ranking(models: dict[str, Model], asked: Histories) -> None:
     pipeline = Pipeline(models, blend=weighing(models, 0.2, 1.0, 1.0, 0.7))
-    whole = pipeline.rank(asked, 40)
+    whole = rank(pipeline, asked, 40)
     kept = pipeline.shortlist(asked, 25)
     np.testing.assert_array_equal(pipeline.rerank(kept, 10).items, whole.items[:, :10])
     pipeline.blend = weighing(models, 1.0, 0.0, 0.0, 0.0)
@@ -147,7 +152,7 @@ def test_a_shortlist_reranked_is_the_ranking(models: dict[str, Model], asked: Hi
 def test_nothing_is_allowed(models: dict[str, Model], asked: Histories) -> None:
     index = ExactIndex.build(models["graph"].state()["vectors"])
     pipeline = Pipeline(models, indexes={"graph": index})
-    ranking = pipeline.rank(asked, 5, allowed=np.zeros(NUM_ITEMS, bool))
+    ranking = rank(pipeline, asked, 5, allowed=np.zeros(NUM_ITEMS, bool))
     assert (ranking.items == -1).all()
 
 
@@ -166,7 +171,7 @@ def test_forced_candidates_are_exactly_those(models: dict[str, Model], asked: Hi
 
 def test_shares_add_up_to_the_score(models: dict[str, Model], asked: Histories) -> None:
     pipeline = Pipeline(models, blend=weighing(models, 0.3, 1.1, -0.2, 0.9))
-    ranking = pipeline.rank(asked, 10)
+    ranking = rank(pipeline, asked, 10)
     np.testing.assert_allclose(ranking.shares.sum(axis=2), ranking.scores, rtol=1e-4, atol=1e-5)
 
 
@@ -177,16 +182,16 @@ def test_a_view_and_a_role_lift_what_they_speak_of(
     blend = Blend(tuple(parts), np.array([[0.1, 1, 1, 0, 2.0, 2.0], [0.0] * 6]))
     pipeline = Pipeline(models, blend=blend, signals=(VIEWED, ROLE))
     one = asked.take(np.array([0]))
-    plain = pipeline.rank(one, 10).items[0]
+    plain = rank(pipeline, one, 10).items[0]
     lonely = int(np.setdiff1d(np.arange(NUM_ITEMS), [*plain, *one[0]])[-1])
     dense = np.zeros((1, NUM_ITEMS), np.float32)
     dense[0, lonely] = 1.0
     for name in (VIEWED, ROLE):
-        found = pipeline.rank(one, 10, signals={name: dense})
+        found = rank(pipeline, one, 10, signals={name: dense})
         assert found.items[0, 0] == lonely
         assert found.shares[0, 0, pipeline.parts.index(name)] > 1
-    assert lonely not in pipeline.rank(one, 10, signals={VIEWED: np.zeros_like(dense)}).items
-    assert lonely not in pipeline.rank(one, 10, signals={"unheard of": dense}).items
+    assert lonely not in rank(pipeline, one, 10, signals={VIEWED: np.zeros_like(dense)}).items
+    assert lonely not in rank(pipeline, one, 10, signals={"unheard of": dense}).items
 
 
 def test_role_scores_are_the_share_of_needed_skills() -> None:
@@ -257,7 +262,7 @@ def test_with_nobody_to_learn_from_all_parts_have_a_say() -> None:
     models: dict[str, Model] = {"popularity": PopularityModel().fit(alone)}
     nobody = Validation(Histories.from_lists([]), np.zeros(0, np.int64))
     pipeline = compose(models, nobody)
-    assert pipeline.rank(Histories.from_lists([[]]), 2).items[0, 0] == 1
+    assert rank(pipeline, Histories.from_lists([[]]), 2).items[0, 0] == 1
     assert validate_pipeline(pipeline, nobody).metrics == {"recall@10": 0.0, "ndcg@10": 0.0}
 
 
@@ -316,10 +321,10 @@ def test_a_bundle_holds_the_whole_pipeline(tmp_path: Path) -> None:
     assert again.pipeline.parts == pipeline.parts
     asked = train.histories.take(np.arange(20))
     np.testing.assert_array_equal(
-        again.pipeline.rank(asked, 9).items, pipeline.rank(asked, 9).items
+        rank(again.pipeline, asked, 9).items, rank(pipeline, asked, 9).items
     )
     np.testing.assert_allclose(
-        again.pipeline.rank(asked, 9).scores, pipeline.rank(asked, 9).scores, rtol=1e-5
+        rank(again.pipeline, asked, 9).scores, rank(pipeline, asked, 9).scores, rtol=1e-5
     )
     X = train.histories.matrix(60).toarray()
     shared = again.num_shared(np.array([3, 8]), np.arange(60))
