@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint types format neo4j clean
+.PHONY: setup demo test lint types format bench-models neo4j clean
 
 setup: $(STAMP) ## make .venv with everything
 
@@ -47,6 +47,10 @@ types: setup ## mypy, strict
 format: setup ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench-models: setup ## make every model figure again, hours; make bench-models TABLES=mars: one
+	@$(BIN)/python benchmarks/bench_models.py $(TABLES)
+	@$(BIN)/python benchmarks/results_table.py
 
 neo4j: ## start a local Neo4j from Maven Central (needs Java 17 and Maven)
 	@$(NEO4J) start

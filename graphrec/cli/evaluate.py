@@ -21,6 +21,7 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
+from graphrec.cli.configs import read_configs
 from graphrec.cli.evaluate_cold import cold_as_json, print_cold, run_cold
 from graphrec.cli.evaluate_tables import print_evaluation
 from graphrec.cli.progress import StepLog
@@ -30,7 +31,8 @@ from graphrec.evaluate.cold_run import COLD_PROTOCOLS, ColdProtocol
 from graphrec.evaluate.files import Format, read_interactions
 from graphrec.evaluate.protocols import Evaluation, Protocol, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
-from graphrec.models.fitting import Validation, fit_neural
+from graphrec.models.config_file import Fields, config_for
+from graphrec.models.fitting import Validation, checkpoint_key, fit_neural
 from graphrec.models.registry import ROW_NAMES
 from graphrec.models.training import Outcome
 from graphrec.schema import TABLES
@@ -59,19 +61,32 @@ def evaluate_command(
     curve: Annotated[
         bool, typer.Option("--curve", help="What novelty costs the pipeline, on validation.")
     ] = False,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option("--checkpoints", help="Keep trainings here; run again, it goes on."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configurations that graphrec tune wrote.")
+    ] = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Score every model on held-out interactions; the test is looked at once."""
     log = StepLog()
     names = _names(models)
+    configs = read_configs(config, log, seed=seed)
     dataset, test, signals, described = _read(data, file_format, store)
     log(f"{described}: {len(dataset.learners):,} learners, {dataset.num_items:,} items")
 
     def train_bare(name: str, train: Any, validation: Validation) -> Outcome:
-        return fit_neural(name, train, validation, progress=log.epoch)
+        chosen = config_for(name, train, configs.get(name)).model_copy(update={"seed": seed})
+        key = checkpoint_key(name, train, validation, chosen)
+        run_dir = None if checkpoints is None else checkpoints / key
+        return fit_neural(name, train, validation, chosen, progress=log.epoch, run_dir=run_dir)
 
-    fit = train_bare if workers == 1 else _on_ray(workers, log)
+    if checkpoints is not None and workers > 1:
+        raise ParameterError("checkpoints are kept with one worker.", where="--checkpoints")
+    fit = train_bare if workers == 1 else _on_ray(workers, log, configs)
     shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
     if protocol in COLD_PROTOCOLS:
         _check_cold(test, curve=curve)
@@ -134,13 +149,13 @@ def _read(
     return dataset, None, signals, str(settings.store_dir)
 
 
-def _on_ray(workers: int, log: StepLog) -> Any:
+def _on_ray(workers: int, log: StepLog, configs: dict[str, Fields]) -> Any:
     found = entry_points(group="graphrec.training", name="fit_on_ray")
     try:
         load = next(iter(found)).load()
     except (ModuleNotFoundError, StopIteration) as exc:
         raise MissingExtraError("ray", "train") from exc
-    return load(workers=workers, progress=log.epoch)
+    return load(workers=workers, progress=log.epoch, configs=configs)
 
 
 def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from graphrec.models.training import (
     run_training,
     save_checkpoint,
 )
+from graphrec.version import __version__
 
 _NEURAL = {
     "graph": ("graph", "GraphConfig", "GraphModel", "graph_run", "GraphRun"),
@@ -123,6 +125,16 @@ def fit_neural(
         progress=progress,
         should_stop=should_stop,
     )
+
+
+def checkpoint_key(name: str, train: Dataset, validation: Validation, config: BaseModel) -> str:
+    """A folder's name for a training's checkpoints: another one for any other training."""
+    inputs, targets = validation
+    digest = blake2b(f"{name} {__version__} {config.model_dump_json()}".encode(), digest_size=8)
+    histories, relations = train.histories, (train.item_skill, train.item_requires)
+    for array in (histories.indptr, histories.items, inputs.items, targets, *relations):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return f"{name}-{digest.hexdigest()}"
 
 
 def epochs(config: BaseModel) -> dict[str, int]:
