@@ -7,7 +7,7 @@
         checkpoint_<time>/           the newest two
           rank-0/ rank-1/ ...        what each worker wrote, see graphrec.models.training
             run.safetensors          weights, moments, random state of this rank
-            best.safetensors         the best model so far, whole on every rank
+            best.safetensors         the best model so far and its weights, whole on every rank
             state.json               epoch, metrics, whether training is over
       result/<run name>/             best.safetensors and state.json of a finished training
 """
@@ -53,7 +53,7 @@ def run_name(name: str, config: BaseModel, dataset_dir: Path, num_workers: int) 
 def read_outcome(name: str, folder: Path) -> Outcome:
     """The model and state that a finished rank left in ``folder``."""
     state = TrainingState(**json.loads((folder / "state.json").read_text()))
-    return Outcome(model_type(name).from_state(load_file(folder / "best.safetensors")), state)
+    return Outcome.of(model_type(name), load_file(folder / "best.safetensors"), state)
 
 
 def finished_outcome(name: str, run_dir: Path, key: str) -> Outcome | None:

@@ -23,8 +23,8 @@ from graphrec.events.splits import hold_out_last
 from graphrec.features.dataset import interaction_arrays
 from graphrec.features.histories import has_commitments
 from graphrec.features.signals import with_signals
+from graphrec.models.config_file import Fields, config_for
 from graphrec.models.dataset_io import save_dataset
-from graphrec.models.fitting import default_config
 from graphrec.models.registry import MODEL_NAMES, NEURAL
 from graphrec.models.training import Outcome
 from graphrec.recommend.compose import (
@@ -54,6 +54,9 @@ class TrainOptions(BaseModel):
     models: tuple[str, ...] = Field(default=MODEL_NAMES, description="Parts of the pipeline.")
     max_epochs: int | None = Field(
         default=None, ge=1, description="Most epochs of graph, sequence."
+    )
+    configs: dict[str, Fields] = Field(
+        default={}, description="Of graph and sequence: the fields that differ from the default."
     )
     min_validation: int = Field(
         default=1_000, ge=1, description="Learners held out where there are so many."
@@ -148,7 +151,8 @@ def train(
     log(f"pipeline: {validated.describe()} on validation")
     refit_simple(pipeline, dataset, log)
     rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
-    trained = TrainedPipeline(pipeline, dataset.items, has_commitments(rows.types))
+    committed = has_commitments(rows.types)
+    trained = TrainedPipeline(pipeline, dataset.items, committed, fitted.parameters)
     info = _info(data, options, fitted, validated, train_set)
     bundle = bundles.publish(lambda writer: _write(writer, trained), info=info)
     is_champion, verdict = _decide(bundles, bundle, validated, dataset)
@@ -165,7 +169,7 @@ def _ray_fit(
         data_dir = work_dir / "dataset"
         if not data_dir.is_dir():
             save_dataset(data_dir, train_set, (validation.inputs, validation.targets))
-        config = default_config(name, train_set).model_copy(update=_overrides(options))
+        config = config_of(name, train_set, options)
         return train_on_ray(
             name,
             data_dir,
@@ -179,11 +183,17 @@ def _ray_fit(
     return fit
 
 
-def _overrides(options: TrainOptions) -> dict[str, Any]:
+def config_of(name: str, train_set: Dataset, options: TrainOptions) -> BaseModel:
+    """How a neural model is trained: options beat the config file, that beats the default.
+
+    Raises:
+        ParameterError: A field of ``options.configs`` does not exist, or its value does not fit.
+    """
     chosen: dict[str, Any] = {"seed": options.seed}
     if options.max_epochs is not None:
         chosen["max_epochs"] = options.max_epochs
-    return chosen
+    config = config_for(name, train_set, options.configs.get(name))
+    return config.model_copy(update=chosen)
 
 
 def _key(data: Data, options: TrainOptions) -> str:
@@ -200,7 +210,7 @@ def _info(
     data: Data, options: TrainOptions, fitted: Fitted, validated: Validated, train_set: Dataset
 ) -> dict[str, Any]:
     configs = {
-        name: default_config(name, train_set).model_copy(update=_overrides(options)).model_dump()
+        name: config_of(name, train_set, options).model_dump()
         for name in fitted.models
         if name in NEURAL
     }

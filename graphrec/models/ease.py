@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -66,6 +67,19 @@ class EASEModel(ItemItemModel):
         weights = _solve(sp.csc_array(X)[:, taken], ridge)
         self._set_matrix(_expand(weights, taken, dataset.num_items, config.num_kept))
         return self
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The matrix, and the ``ridge``, with which an update fits it again."""
+        ridge = np.array([] if self.ridge is None else [self.ridge], np.float64)
+        return super().state() | {"ridge": ridge}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
+        """The model whose ``state()`` this is."""
+        model = super().from_state(state)
+        ridge = state.get("ridge", np.zeros(0))
+        model.ridge = float(ridge[0]) if len(ridge) else None
+        return model
 
 
 def _solve(X: sp.csc_array, ridge: float) -> np.ndarray:

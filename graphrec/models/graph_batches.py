@@ -61,6 +61,13 @@ class BatchSampler:
         weights = lengths[positions].astype(float) ** (self._config.length_exponent - 1)
         return positions, weights / max(weights.sum(), 1e-12)
 
+    def focus(self, is_target: np.ndarray) -> None:
+        """Draw no other targets than these entries of the histories, bool [nnz]."""
+        kept = is_target[self._positions]
+        weights = self._probabilities[kept]
+        self._positions = self._positions[kept]
+        self._probabilities = weights / max(weights.sum(), 1e-300)
+
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Batches of one epoch, the same for the same seed and epoch."""
         rng = np.random.default_rng([self._config.seed, epoch])

@@ -37,6 +37,7 @@ class GraphRun(TrainingRun):
     """Weights, Adam and samples of the graph model."""
 
     name = "graph"
+    ROWS = (("item", "item"), ("context", "item"), ("skill", "skill"))
 
     def __init__(
         self,
@@ -130,6 +131,19 @@ class GraphRun(TrainingRun):
         """This rank's parameters and Adam's moments, and the epoch."""
         state = pack_state(dict(self.net.named_parameters()), self._optimizer)
         return {"epoch": np.asarray(self._epoch)} | state
+
+    @torch.no_grad()
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Weights by name, with the columns of all ranks."""
+        found = {}
+        for name, own in self.net.named_parameters():
+            is_shared = name.rsplit(".", 1)[-1] in GraphNet.SHARED
+            found[name] = (own if is_shared else gather_columns(own)).numpy().copy()
+        return found
+
+    def focus(self, is_target: np.ndarray) -> None:
+        """Draw these entries of the histories as targets, bool [nnz]."""
+        self._sampler.focus(is_target)
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take up ``arrays()`` of the same rank of as many ranks."""

@@ -34,6 +34,7 @@ class SequenceRun(TrainingRun):
     """Weights, AdamW and batches of the sequence model."""
 
     name = "sequence"
+    ROWS = (("item_embedding.weight", "padding"),)
 
     def __init__(
         self,
@@ -138,6 +139,11 @@ class SequenceRun(TrainingRun):
         """Weights, AdamW's moments, and where the schedule stands."""
         counters = {"epoch": np.asarray(self._epoch), "step": np.asarray(self._step_number)}
         return counters | pack_state(self._parameters, self._optimizer)
+
+    def take_up(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Go on from another run's weights, past the slow steps that random ones need."""
+        super().take_up(parameters)
+        self._step_number = _WARMUP_STEPS
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take up ``arrays()``, of any rank of any number of ranks."""

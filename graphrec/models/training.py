@@ -14,11 +14,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from graphrec.errors import TrainingError
 from graphrec.models.base import Model
+
+_NET, _MOMENTS = "net.", "adam."
+"""How ``torch_state.pack_state`` names weights and the optimiser's moments."""
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called after each epoch with model name, epoch (from 1), the most epochs, and metrics."""
@@ -33,6 +38,8 @@ class TrainingRun(ABC):
     """
 
     name: str
+    ROWS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Parameters that have a row for each "item" or "skill", or for "padding" and each item."""
 
     @abstractmethod
     def train_epoch(self) -> float:
@@ -54,6 +61,20 @@ class TrainingRun(ABC):
     def export(self) -> Model:
         """The model as it stands now, for scoring (complete on every rank)."""
 
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Weights by name (complete on every rank): what a later training can go on from."""
+        named = self.arrays().items()
+        return {name.removeprefix(_NET): a for name, a in named if name.startswith(_NET)}
+
+    def take_up(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Go on from the ``parameters()`` of another run, with an optimiser that knows nothing."""
+        kept = {name: a for name, a in self.arrays().items() if not name.startswith(_MOMENTS)}
+        self.load_arrays(kept | {_NET + name: a for name, a in parameters.items()})
+
+    def focus(self, is_target: np.ndarray) -> None:
+        """Learn to foretell these entries of the histories alone, bool [nnz]."""
+        raise TrainingError(f"'{self.name}' learns from whole histories.", where=self.name)
+
 
 @dataclass
 class TrainingState:
@@ -68,10 +89,30 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training: the best model by validation, and how it went."""
+    """A finished training: the best model by validation, and how it went.
+
+    Attributes:
+        model: For scoring.
+        state: How training went.
+        parameters: The weights that the model was made from, by name.
+    """
 
     model: Model
     state: TrainingState
+    parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: type[Model], best: Mapping[str, np.ndarray], state: TrainingState) -> Outcome:
+        """The outcome whose best arrays are those that ``run_training`` keeps."""
+        is_model = {name: not name.startswith(_NET) for name in best}
+        model = kind.from_state({name: best[name] for name in best if is_model[name]})
+        kept = {n.removeprefix(_NET): best[n] for n in best if not is_model[n]}
+        return cls(model, state, kept)
+
+
+def best_arrays(model: Model, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A model's state and the weights it was made from, as one set of arrays."""
+    return model.state() | {_NET + name: array for name, array in parameters.items()}
 
 
 def save_checkpoint(
@@ -114,6 +155,8 @@ def run_training(
     resume_from: Path | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    start: tuple[Mapping[str, np.ndarray], float] | None = None,
+    keep_last: bool = False,
 ) -> Outcome:
     """Train until validation has not improved for ``patience`` validations.
 
@@ -126,12 +169,15 @@ def run_training(
         resume_from: A folder written by ``save_checkpoint``; ignored when empty.
         progress: Told of each epoch.
         should_stop: Asked after each epoch; True ends training with the best so far.
+        start: ``best_arrays`` of what training goes on from, with its ``ndcg@10``: the best
+            until an epoch is better.
+        keep_last: Take the last epoch; validation has nobody to tell them apart by.
 
     Returns:
         The model of the best validation, and the state.
     """
-    best: dict[str, np.ndarray] = {}
-    state = TrainingState()
+    best, state = dict(start[0]) if start else {}, TrainingState()
+    state.best_metric = start[1] if start else state.best_metric
     if resume_from is not None and has_checkpoint(resume_from):
         best, state = load_checkpoint(resume_from, run)
     while not state.is_finished:
@@ -141,9 +187,9 @@ def run_training(
         is_last = state.epoch >= max_epochs or should_stop()
         if state.epoch % validate_every == 0 or is_last:
             metrics |= run.validate()
-            if metrics["ndcg@10"] > state.best_metric:
+            if keep_last or metrics["ndcg@10"] > state.best_metric:
                 state.best_metric, state.best_epoch = metrics["ndcg@10"], state.epoch
-                best = run.export().state()
+                best = best_arrays(run.export(), run.parameters())
             num_stale = (state.epoch - state.best_epoch) // validate_every
             state.is_finished = is_last or num_stale >= patience
             state.history.append({"epoch": state.epoch, **metrics})
@@ -151,4 +197,4 @@ def run_training(
                 checkpoint(best, state)
         if progress is not None:
             progress(run.name, state.epoch, max_epochs, metrics)
-    return Outcome(type(run.export()).from_state(best), state)
+    return Outcome.of(type(run.export()), best, state)

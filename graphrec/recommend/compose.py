@@ -7,7 +7,7 @@ pipeline that ``evaluate`` scores and the one that ``train`` publishes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -85,6 +85,7 @@ class Fitted:
         validation: Metrics of each model on validation.
         epochs: Epochs of the neural models' best validation.
         skipped: Name -> why the data does not allow the model.
+        parameters: Weights of the neural models, which an update goes on from.
     """
 
     models: dict[str, Model] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Fitted:
     validation: dict[str, dict[str, float]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
 
 def fit_models(
@@ -126,6 +128,7 @@ def fit_models(
         if name in NEURAL:
             outcome = fit_neural(name, train, (validation.inputs, validation.targets))
             model, fitted.epochs[name] = outcome.model, outcome.state.best_epoch
+            fitted.parameters[name] = outcome.parameters
         else:
             model = _fit_simple(name, train, sample, seed)
         fitted.seconds[name] = time.perf_counter() - start

@@ -1,12 +1,14 @@
 """The pipeline in a bundle: what training writes and serving reads, declared once.
 
 ``items`` (Parquet: course_id by dense row), ``models/<name>`` (safetensors),
+``parameters/<name>`` (safetensors: weights of a neural model, which only an update reads),
 ``index/<name>/``, ``pipeline`` (JSON: parts, signals, blend, configuration).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,11 +34,14 @@ class TrainedPipeline:
         items: Course id <-> dense row.
         has_commitments: Whether learners enrol, complete or drop in the training data, so
             that views are a signal and not history.
+        parameters: Weights of the neural models as written; a pipeline that was read has
+            none, for serving needs none (``read_parameters``).
     """
 
     pipeline: Pipeline
     items: IdMap
     has_commitments: bool
+    parameters: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def popularity(self) -> np.ndarray:
@@ -73,6 +78,9 @@ def write_pipeline(writer: BundleWriter, trained: TrainedPipeline) -> None:
         writer.arrays(f"models/{name}", model.state())
         if isinstance(model, EmbeddingModel):
             build_index(model.item_vectors()).save(writer.path(f"index/{name}"))
+    for name, parameters in trained.parameters.items():
+        if name in pipeline.models:
+            writer.arrays(f"parameters/{name}", parameters)
     writer.json(
         "pipeline",
         {
@@ -99,6 +107,13 @@ def read_pipeline(bundle: Bundle) -> TrainedPipeline:
             where=bundle.id,
             remedy="Train again, or go back with: graphrec models rollback",
         ) from exc
+
+
+def read_parameters(bundle: Bundle) -> dict[str, dict[str, np.ndarray]]:
+    """Weights of the bundle's neural models by name; those it does not hold are left out."""
+    names = bundle.json("pipeline")["models"]
+    held = [name for name in names if bundle.has(f"parameters/{name}")]
+    return {name: bundle.arrays(f"parameters/{name}") for name in held}
 
 
 def _read(bundle: Bundle) -> TrainedPipeline:
