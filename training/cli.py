@@ -18,6 +18,7 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
+from graphrec.cli.configs import read_configs
 from graphrec.cli.evaluate import peak_memory_mb
 from graphrec.cli.progress import StepLog
 from graphrec.errors import ParameterError
@@ -46,19 +47,24 @@ def train(
     max_epochs: Annotated[
         int | None, typer.Option("--max-epochs", min=1, help="Most epochs of graph and sequence.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configurations that graphrec tune wrote.")
+    ] = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Train all models on Ray and publish a bundle; run again after Ctrl-C, it goes on."""
     settings = settings_for(store)
     log = StepLog()
-    taken = _snapshot(settings, snapshot, log)
+    configs = read_configs(config, log)
+    taken = take_snapshot(settings, snapshot, log)
     options = TrainOptions(
         workers=workers,
         ray_address=ray_address,
         seed=seed,
         models=_names(models),
         max_epochs=max_epochs,
+        configs=configs,
     )
     data = Data(taken.tables(), taken.hash, taken.id)
     bundles = BundleStore(settings.bundles_dir)
@@ -73,7 +79,8 @@ def train(
         _print(trained)
 
 
-def _snapshot(settings: Settings, directory: Path | None, log: StepLog) -> Snapshot:
+def take_snapshot(settings: Settings, directory: Path | None, log: StepLog) -> Snapshot:
+    """The snapshot of a folder, or a new one of the graph."""
     if directory is not None:
         return read_snapshot(directory)
     log("exporting a snapshot of the graph")

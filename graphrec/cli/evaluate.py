@@ -98,6 +98,8 @@ def evaluate_command(
         found = evaluate(task, protocol, curve=curve, **shared)
         result = _as_json(found, described, protocol, seed)
         show = partial(print_evaluation, found, described, protocol)
+    if configs:
+        result["configs"] = configs
     result["peak_memory_mb"] = peak_memory_mb()
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
