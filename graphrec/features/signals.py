@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +44,12 @@ class RoleScores:
         """Scores for each role asked; zeros for None or an unknown one; float32 [n, num_items]."""
         rows = [self._rows.get(role_id, -1) if role_id else -1 for role_id in role_ids]
         return self._scores[rows]
+
+    def over(self, items: np.ndarray) -> RoleScores:
+        """The same roles over other items: those that stand here in rows ``items`` (int [m])."""
+        other = copy(self)
+        other._scores = self._scores[:, items]
+        return other
 
 
 def role_scores(tables: Mapping[str, pa.Table], items: IdMap) -> RoleScores:

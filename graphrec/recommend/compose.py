@@ -286,13 +286,18 @@ def refit_simple(pipeline: Pipeline, dataset: Dataset, report: Report = lambda l
         if name in NEURAL or name == "content":
             continue
         report(f"{name}: fitting again on everything")
-        recency = model.recency if isinstance(model, ItemItemModel) else None
-        if isinstance(model, EASEModel):
-            model.fit(dataset, EASEConfig(regularisation=model.ridge))
-        else:
-            model.fit(dataset)
-        if recency is not None and isinstance(model, ItemItemModel):
-            model.recency = recency
+        refit(model, dataset)
+
+
+def refit(model: Model, dataset: Dataset) -> None:
+    """Fit a closed-form model anew, with what was chosen for it on validation."""
+    recency = model.recency if isinstance(model, ItemItemModel) else None
+    if isinstance(model, EASEModel):
+        model.fit(dataset, EASEConfig(regularisation=model.ridge))
+    else:
+        model.fit(dataset)
+    if recency is not None and isinstance(model, ItemItemModel):
+        model.recency = recency
 
 
 def batches(num_learners: int, num_items: int) -> list[np.ndarray]:

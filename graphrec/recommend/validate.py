@@ -41,13 +41,17 @@ def validate_pipeline(pipeline: Pipeline, validation: Validation, *, seed: int =
         validation: What the blend is learned from.
         seed: Of the sample and the halves.
     """
-    sample = validation.sample(MAX_BLENDED, seed)
-    if not len(sample.targets):
-        return Validated({"recall@10": 0.0, "ndcg@10": 0.0}, 0.0, 0)
+    return summary(cross_fitted(pipeline, validation.sample(MAX_BLENDED, seed), seed))
+
+
+def cross_fitted(pipeline: Pipeline, sample: Validation, seed: int = 0) -> np.ndarray:
+    """NDCG@10 of each learner by a blend learned on the other half; float64 [n]."""
+    gains = np.zeros(len(sample.targets))
+    if not len(gains):
+        return gains
     candidates, scores = retrieve(pipeline, sample)
     lengths = sample.inputs.lengths
     in_first = np.random.default_rng(seed).random(len(sample.targets)) < 0.5
-    gains = np.zeros(len(sample.targets))
     for learn in (in_first, ~in_first):
         rows = learn[candidates.owners]
         blend = Blend.fit(
@@ -60,6 +64,22 @@ def validate_pipeline(pipeline: Pipeline, validation: Validation, *, seed: int =
         asked = ~learn
         blended, _ = blend.score(scores[~rows], _only(candidates, asked), lengths[asked])
         gains[asked] = _gains(blended, _only(candidates, asked), sample.targets[asked])
+    return gains
+
+
+def own_gains(pipeline: Pipeline, sample: Validation) -> np.ndarray:
+    """NDCG@10 of each learner by the pipeline's own blend, learned elsewhere; float64 [n]."""
+    if not len(sample.targets):
+        return np.zeros(0)
+    candidates, scores = retrieve(pipeline, sample)
+    blended, _ = pipeline.blend.score(scores, candidates, sample.inputs.lengths)
+    return _gains(blended, candidates, sample.targets)
+
+
+def summary(gains: np.ndarray) -> Validated:
+    """Means over learners of whom each has one right item; zeros without learners."""
+    if not len(gains):
+        return Validated({"recall@10": 0.0, "ndcg@10": 0.0}, 0.0, 0)
     metrics = {"recall@10": float((gains > 0).mean()), "ndcg@10": float(gains.mean())}
     error = float(gains.std() / np.sqrt(len(gains)))
     return Validated({k: round(v, 5) for k, v in metrics.items()}, error, len(gains))

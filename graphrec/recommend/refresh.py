@@ -1,0 +1,225 @@
+"""Stage 3, TRAIN: a pipeline updated with what is new, in minutes instead of a training.
+
+Closed-form models are fitted again; graph and sequence go on from their weights
+(``graphrec.models.warm_start``); the blend is kept, or learned again where enough new
+events are held out. Both pipelines, as it was and as it is, are asked for the same new
+events, which neither has seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from graphrec.dataset import Dataset
+from graphrec.errors import TrainingError
+from graphrec.features.signals import LearnerSignals
+from graphrec.index.build import build_index
+from graphrec.models.base import EmbeddingModel, Model
+from graphrec.models.content import ContentModel
+from graphrec.models.registry import NEURAL
+from graphrec.models.training import Progress
+from graphrec.models.warm_start import Trained, WarmStartConfig, fine_tune
+from graphrec.recommend.compose import (
+    MAX_BLENDED,
+    Report,
+    Validation,
+    learn_blend,
+    refit,
+    refit_simple,
+)
+from graphrec.recommend.growth import as_known_before, growth, hold_out_new, new_entries
+from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.validate import Validated, cross_fitted, own_gains, summary
+
+MIN_BLENDED = 500
+"""Held-out events from which a blend is learned again."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """A pipeline as it was trained or last updated.
+
+    Attributes:
+        pipeline: With its blend.
+        parameters: Weights of its neural models.
+        configs: How these were trained.
+        dataset: What it was fitted on.
+    """
+
+    pipeline: Pipeline
+    parameters: Mapping[str, Mapping[str, np.ndarray]]
+    configs: Mapping[str, BaseModel]
+    dataset: Dataset
+
+
+@dataclass
+class Refreshed:
+    """The updated pipeline, and what the update brought on held-out new events.
+
+    Attributes:
+        pipeline: Closed-form models fitted on everything.
+        parameters: Weights of its neural models, to go on from again.
+        before: What the old pipeline finds of the held-out events.
+        now: What the new one finds of the same.
+        margin: Standard error of the difference of their NDCG@10, a learner each.
+        epochs: Pass that was taken of each neural model; 0: the old model, new items placed.
+        blend: "kept" or "learned again".
+        seconds: Wall seconds of each model.
+    """
+
+    pipeline: Pipeline
+    parameters: dict[str, Mapping[str, np.ndarray]]
+    before: Validated
+    now: Validated
+    margin: float
+    blend: str
+    epochs: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def refresh(
+    before: Before,
+    dataset: Dataset,
+    signals: LearnerSignals,
+    config: WarmStartConfig,
+    *,
+    run_dir: Path | None = None,
+    report: Report = lambda line: None,
+    progress: Progress | None = None,
+) -> Refreshed:
+    """Update a pipeline.
+
+    Args:
+        before: The pipeline; its models stay as they are.
+        dataset: All that is known now; every item of ``before.dataset`` is in it.
+        signals: Of the same learners.
+        config: How graph and sequence are trained on.
+        run_dir: Folder of checkpoints, to go on from after an interruption.
+        report: Told of each step.
+        progress: Told of each pass.
+
+    Raises:
+        TrainingError: The bundle holds no weights to go on from.
+    """
+    is_new = new_entries(before.dataset, dataset)
+    held = hold_out_new(dataset.histories, is_new, config.seed)
+    train = dataset.with_histories(held.train)
+    known = signals.take(held.rows).before(held.times)
+    asked = Validation(held.train.take(held.rows), held.targets, known)
+    report(f"{is_new.sum():,} courses taken anew; {len(held.rows):,} held out to choose by")
+    done = _Update(before, train, asked, held.is_new, config, run_dir, progress)
+    for name in before.pipeline.models:
+        report(f"{name}: {'going on' if name in NEURAL else 'fitting'}")
+        done.update(name)
+    pipeline = done.pipeline()
+    stale = own_gains(before.pipeline, done.asked_before())
+    gains, blend = _blended(pipeline, asked, config.seed)
+    found = Refreshed(
+        pipeline,
+        done.parameters,
+        summary(stale),
+        summary(gains),
+        float((gains - stale).std() / max(np.sqrt(len(gains)), 1.0)) if len(gains) else 0.0,
+        blend,
+        done.epochs,
+        done.seconds,
+    )
+    report(f"before: {found.before.describe()}; now: {found.now.describe()}, blend {blend}")
+    refit_simple(pipeline, dataset, report)
+    return found
+
+
+class _Update:
+    """The models of a pipeline being updated, one after the other."""
+
+    def __init__(
+        self,
+        before: Before,
+        train: Dataset,
+        asked: Validation,
+        is_new: np.ndarray,
+        config: WarmStartConfig,
+        run_dir: Path | None,
+        progress: Progress | None,
+    ) -> None:
+        self._before, self._train, self._asked = before, train, asked
+        self._config, self._run_dir, self._progress = config, run_dir, progress
+        content = None
+        if "content" in before.pipeline.models and ContentModel.applies_to(train):
+            content = ContentModel().fit(train)
+        self._content = content
+        vectors = None if content is None else content.item_vectors()
+        self._growth = growth(before.dataset, train, is_new, vectors)
+        self.models: dict[str, Model] = {}
+        self.parameters: dict[str, Mapping[str, np.ndarray]] = {}
+        self.epochs: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+
+    def update(self, name: str) -> None:
+        """Add a model."""
+        begun = time.perf_counter()
+        old = self._before.pipeline.models[name]
+        if name in NEURAL:
+            self.models[name] = self._go_on(name, old)
+        elif name == "content" and self._content is not None:
+            self.models[name] = self._content
+        else:
+            # A copy: what it was chosen with is kept, and the old one is still to be asked.
+            self.models[name] = type(old).from_state(old.state())
+            refit(self.models[name], self._train)
+        self.seconds[name] = time.perf_counter() - begun
+
+    def _go_on(self, name: str, old: Model) -> Model:
+        if name not in self._before.parameters:
+            raise TrainingError(
+                f"the bundle holds no weights of '{name}' to go on from.",
+                remedy="Train one with this version: graphrec train",
+            )
+        trained = Trained(old, self._before.parameters[name], self._before.configs[name])
+        outcome = fine_tune(
+            name,
+            trained,
+            self._train,
+            (self._asked.inputs, self._asked.targets),
+            self._growth,
+            self._config,
+            progress=self._progress,
+            run_dir=None if self._run_dir is None else self._run_dir / name,
+        )
+        self.parameters[name], self.epochs[name] = outcome.parameters, outcome.state.best_epoch
+        return outcome.model
+
+    def pipeline(self) -> Pipeline:
+        """The updated models under the old blend."""
+        old = self._before.pipeline
+        indexes = {
+            name: build_index(model.item_vectors())
+            for name, model in self.models.items()
+            if isinstance(model, EmbeddingModel)
+        }
+        return Pipeline(
+            self.models, blend=old.blend, indexes=indexes, config=old.config, signals=old.signals
+        )
+
+    def asked_before(self) -> Validation:
+        """What is held out, as the old pipeline hears it."""
+        rows = self._growth.item_rows
+        return as_known_before(self._asked, rows, self._before.dataset.num_items)
+
+
+def _blended(pipeline: Pipeline, asked: Validation, seed: int) -> tuple[np.ndarray, str]:
+    """NDCG@10 of each learner asked, and which blend it is by: the better one."""
+    gains = own_gains(pipeline, asked)
+    if len(gains) < MIN_BLENDED:
+        return gains, "kept"
+    again = cross_fitted(pipeline, asked, seed)
+    if again.mean() <= gains.mean():
+        return gains, "kept"
+    pipeline.blend = learn_blend(pipeline, asked.sample(MAX_BLENDED, seed))
+    return again, "learned again"
