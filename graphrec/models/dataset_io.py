@@ -3,14 +3,21 @@
 ::
 
     folder/
-      arrays.safetensors     histories, views, edges, validation
+      histories.arrow        a row a learner: items, times, is_ordered; memory-mapped
+      views.arrow            the same of weaker signals, where there are any
+      validation.arrow       the same of held-out learners, and target
+      edges.safetensors      relations of the items, and which may be recommended
       learners.parquet       learner_id, by row of the histories
       items.parquet          item_id, text; by dense index
       skills.parquet         skill_id, by dense index
+
+Histories are one Arrow record batch, whose buffers are the arrays of ``Histories``: a
+worker maps them and copies nothing, and all workers of a node share the same pages.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +29,8 @@ from graphrec.dataset import Dataset, Histories
 from graphrec.ids import IdMap
 
 _EDGES = ("item_skill", "item_requires", "skill_requires")
+_ENTRIES = tuple(f.name for f in fields(Histories) if f.name not in {"indptr", "is_ordered"})
+"""Arrays with a value for each entry of the histories."""
 
 
 def save_dataset(
@@ -35,67 +44,82 @@ def save_dataset(
         validation: Histories of n learners and the item each took next, int64 [n].
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(dataset, name) for name in _EDGES}
-    arrays |= _pack("histories", dataset.histories)
+    _write(folder / "histories.arrow", dataset.histories)
     if dataset.views is not None:
-        arrays |= _pack("views", dataset.views)
-    if dataset.eligible is not None:
-        arrays["eligible"] = dataset.eligible
+        _write(folder / "views.arrow", dataset.views)
     if validation is not None:
-        arrays |= _pack("validation", validation[0]) | {"targets": validation[1]}
+        _write(folder / "validation.arrow", validation[0], np.asarray(validation[1], np.int64))
     pq.write_table(dataset.learners.to_arrow("learner_id"), folder / "learners.parquet")
     pq.write_table(dataset.skills.to_arrow("skill_id"), folder / "skills.parquet")
     items = dataset.items.to_arrow("item_id")
     texts: list[str | None] = [*dataset.texts] or [None] * len(dataset.items)
     items = items.append_column("text", pa.array(texts, pa.string()))
     pq.write_table(items, folder / "items.parquet")
-    contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-    save_file(contiguous, folder / "arrays.safetensors")
+    edges = {name: np.ascontiguousarray(getattr(dataset, name)) for name in _EDGES}
+    if dataset.eligible is not None:
+        edges["eligible"] = np.ascontiguousarray(dataset.eligible)
+    save_file(edges, folder / "edges.safetensors")
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """The dataset that ``save_dataset`` wrote.
+    """The dataset that ``save_dataset`` wrote; its histories are mapped and read-only.
 
     Raises:
         FileNotFoundError: ``folder`` holds none.
     """
-    arrays = load_file(folder / "arrays.safetensors")
+    edges = load_file(folder / "edges.safetensors")
     items = pq.read_table(folder / "items.parquet")
     texts = items["text"].to_pylist()
+    has_views = (folder / "views.arrow").is_file()
     return Dataset(
         learners=_ids(folder / "learners.parquet"),
         items=IdMap(items["item_id"].to_pylist()),
-        histories=_unpack("histories", arrays),
+        histories=_read(folder / "histories.arrow")[0],
         skills=_ids(folder / "skills.parquet"),
-        **{name: arrays[name] for name in _EDGES},
+        **{name: edges[name] for name in _EDGES},
         texts=texts if any(text is not None for text in texts) else [],
-        views=_unpack("views", arrays) if "views.indptr" in arrays else None,
-        eligible=arrays.get("eligible"),
+        views=_read(folder / "views.arrow")[0] if has_views else None,
+        eligible=edges.get("eligible"),
     )
 
 
 def load_validation(folder: Path) -> tuple[Histories, np.ndarray]:
     """The validation that ``save_dataset`` wrote; empty where there was none."""
-    arrays = load_file(folder / "arrays.safetensors")
-    if "targets" not in arrays:
+    if not (folder / "validation.arrow").is_file():
         return Histories.from_lists([]), np.zeros(0, np.int64)
-    return _unpack("validation", arrays), arrays["targets"]
+    histories, targets = _read(folder / "validation.arrow")
+    return histories, np.zeros(0, np.int64) if targets is None else targets
 
 
 def _ids(path: Path) -> IdMap:
     return IdMap(pq.read_table(path).column(0).to_pylist())
 
 
-def _pack(prefix: str, histories: Histories) -> dict[str, np.ndarray]:
-    fields = ("indptr", "items", "times", "is_ordered")
-    values = {f"{prefix}.{name}": getattr(histories, name) for name in fields}
-    return {key: value for key, value in values.items() if value is not None}
+def _write(path: Path, histories: Histories, targets: np.ndarray | None = None) -> None:
+    """One record batch: its buffers are the arrays as they stand."""
+    offsets = pa.array(histories.indptr, pa.int64())
+    columns = {}
+    for name in _ENTRIES:
+        if (values := getattr(histories, name)) is not None:
+            columns[name] = pa.LargeListArray.from_arrays(offsets, pa.array(values))
+    if histories.is_ordered is not None:
+        columns["is_ordered"] = pa.array(histories.is_ordered)
+    if targets is not None:
+        columns["target"] = pa.array(targets)
+    batch = pa.record_batch(columns)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
 
 
-def _unpack(prefix: str, arrays: dict[str, np.ndarray]) -> Histories:
-    return Histories(
-        arrays[f"{prefix}.indptr"],
-        arrays[f"{prefix}.items"],
-        arrays.get(f"{prefix}.times"),
-        arrays.get(f"{prefix}.is_ordered"),
-    )
+def _read(path: Path) -> tuple[Histories, np.ndarray | None]:
+    """Histories without a copy (but of the flags, which Arrow packs to bits), and targets."""
+    with pa.memory_map(str(path)) as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    entries = {name: columns[name].values.to_numpy() for name in _ENTRIES if name in columns}
+    if "is_ordered" in columns:
+        entries["is_ordered"] = columns["is_ordered"].to_numpy(zero_copy_only=False)
+    # An empty list array may come without its one offset.
+    indptr = columns["items"].offsets.to_numpy() if batch.num_rows else np.zeros(1, np.int64)
+    targets = columns["target"].to_numpy() if "target" in columns else None
+    return Histories(indptr, **entries), targets
