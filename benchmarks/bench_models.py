@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
 from bench_steps import DATA, Bench, Step, steps_of
-from made import is_current, read_json
+from made import read_json
 from model_tables import JOBS, TABLES, Script
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -53,6 +54,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0: every table stands; 1: some do not, and why was said; 130: interrupted."""
     told = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     # A child runs elsewhere than here only by what it is told: nothing may be relative.
     folders = (path.resolve() for path in (told.data, told.results, told.work))
@@ -82,7 +84,7 @@ def is_due(bench: Bench, step: Step, *, again: bool, missing: bool) -> bool:
     if missing and isinstance(JOBS[step.job], Script):
         # A script keeps what it has so far in its result: only a whole one has a stamp.
         return again or "made" not in read_json(path)
-    return again or not (path.is_file() if missing else is_current(path, step.told))
+    return again or not (path.is_file() if missing else bench.stands(step))
 
 
 def expected_s(bench: Bench, step: Step) -> float:

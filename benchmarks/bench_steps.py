@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from made import is_current, read_json, stamp, write_json
+from made import is_current, read_json, script_digest, stamp, write_json
 from model_tables import JOBS, Evaluation, Script, StoreEvaluation, result_names
 
 DATA = "GRAPHREC_DATA"
@@ -80,6 +79,10 @@ class Bench:
         """The file of a result."""
         return self.results / f"{step.name}.json"
 
+    def stands(self, step: Step) -> bool:
+        """Whether this code made the result, with this command."""
+        return is_current(self.result(step), step.told, script=_script_digest(JOBS[step.job]))
+
     def why_not(self, step: Step) -> str:
         """What is missing to make a result, or ""."""
         job = JOBS[step.job]
@@ -139,7 +142,8 @@ class Bench:
         words = [places.get(word, word) for word in job.arguments]
         reason = self._run([sys.executable, str(_HERE / job.file), *words], step, tell)
         if not reason:
-            made = stamp(step.told, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            made = stamp(step.told, seconds, script=_script_digest(job))
             write_json(result, read_json(result) | {"made": made})
         return reason
 
@@ -192,13 +196,18 @@ class Bench:
         return "" if code == 0 else f"exit code {code}, {log}\n" + "\n".join(lines)
 
 
+def _script_digest(job: Evaluation | StoreEvaluation | Script) -> str:
+    files = [_HERE / name for name in (job.file, *job.parts)] if isinstance(job, Script) else []
+    return script_digest(*files) if files and all(file.is_file() for file in files) else ""
+
+
 def _graphrec() -> list[str]:
     return [sys.executable, "-m", "graphrec.cli.main"]
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """End the child as Ctrl-C would, and wait for it."""
-    child.send_signal(signal.SIGINT)
+    """End the child and wait for it; its checkpoints are written whole or not at all."""
+    child.terminate()
     try:
         child.wait(timeout=30)
     except subprocess.TimeoutExpired:

@@ -43,6 +43,12 @@ def code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
+def script_digest(*scripts: Path) -> str:
+    """The same of a benchmark's own files."""
+    texts = [bare_code(path.read_text(encoding="utf-8")) for path in scripts]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
 def bare_code(text: str) -> str:
     """What a module does, as text: without comments, layout and docstrings."""
     tree = ast.parse(text)
@@ -59,28 +65,31 @@ def _is_text(node: ast.AST) -> bool:
     return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 
 
-def stamp(command: str, seconds: float, *, is_resumed: bool = False) -> dict[str, Any]:
+def stamp(
+    command: str, seconds: float, *, is_resumed: bool = False, script: str = ""
+) -> dict[str, Any]:
     """What a result says of its making.
 
     Args:
         command: With ``$GRAPHREC_DATA`` for the folder of data.
         seconds: Wall seconds of the whole command.
         is_resumed: Whether it went on from checkpoints, so that ``seconds`` are not all.
+        script: ``script_digest`` of a benchmark that is a script of its own.
     """
     return {
         "command": command,
         "graphrec": __version__,
-        "code": code_digest(),
+        "code": code_digest() + script,
         "seconds": round(seconds, 1),
         "is_resumed": is_resumed,
         "cpus": os.cpu_count(),
     }
 
 
-def is_current(path: Path, command: str) -> bool:
+def is_current(path: Path, command: str, *, script: str = "") -> bool:
     """Whether a result was made by this code with this command."""
     made = read_json(path).get("made", {})
-    return (made.get("command"), made.get("code")) == (command, code_digest())
+    return (made.get("command"), made.get("code")) == (command, code_digest() + script)
 
 
 def read_json(path: Path) -> dict[str, Any]:

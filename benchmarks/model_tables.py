@@ -72,6 +72,7 @@ class Script:
         data: Below the folder of real data, "" for none.
         minutes: On two cores.
         arguments: Of the script; ``$OUTPUT`` is the result file.
+        parts: Other files of it, whose changes make a result stale.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Script:
     data: str
     minutes: float
     arguments: tuple[str, ...] = ("--output", "$OUTPUT")
+    parts: tuple[str, ...] = ()
 
 
 _THREE = (0, 1, 2)
@@ -134,6 +136,7 @@ SCRIPTS: Final = {
         "mars/sequences.tsv",
         45,
         ("--format", "sequences", "--data", "$DATA", "--output", "$OUTPUT"),
+        ("ablation_variants.py",),
     ),
     "staleness": Script("Staleness", "staleness.py", "mars", 60),
     "ray-scaling": Script("Scaling with Ray workers", "ray_scaling.py", "", 40),
