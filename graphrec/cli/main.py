@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 _EXTENSIONS = "graphrec.commands"
 _EXTENSION_HELP = {
     "train": "Train the models and publish a bundle.",
+    "update": "Learn what is new since a bundle, in minutes.",
     "tune": "Search a model's configuration on validation.",
     "serve": "Answer over HTTP.",
 }

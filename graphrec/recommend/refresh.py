@@ -22,6 +22,7 @@ from graphrec.features.signals import LearnerSignals
 from graphrec.index.build import build_index
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.content import ContentModel
+from graphrec.models.ranking import ranking_metrics
 from graphrec.models.registry import NEURAL
 from graphrec.models.training import Progress
 from graphrec.models.warm_start import Trained, WarmStartConfig, fine_tune
@@ -70,6 +71,7 @@ class Refreshed:
         margin: Standard error of the difference of their NDCG@10, a learner each.
         epochs: Pass that was taken of each neural model; 0: the old model, new items placed.
         blend: "kept" or "learned again".
+        validation: Metrics of each model on the held-out events.
         seconds: Wall seconds of each model.
     """
 
@@ -80,6 +82,7 @@ class Refreshed:
     margin: float
     blend: str
     epochs: dict[str, int] = field(default_factory=dict)
+    validation: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -128,6 +131,7 @@ def refresh(
         float((gains - stale).std() / max(np.sqrt(len(gains)), 1.0)) if len(gains) else 0.0,
         blend,
         done.epochs,
+        done.validation,
         done.seconds,
     )
     report(f"before: {found.before.describe()}; now: {found.now.describe()}, blend {blend}")
@@ -159,6 +163,7 @@ class _Update:
         self.models: dict[str, Model] = {}
         self.parameters: dict[str, Mapping[str, np.ndarray]] = {}
         self.epochs: dict[str, int] = {}
+        self.validation: dict[str, dict[str, float]] = {}
         self.seconds: dict[str, float] = {}
 
     def update(self, name: str) -> None:
@@ -174,6 +179,8 @@ class _Update:
             self.models[name] = type(old).from_state(old.state())
             refit(self.models[name], self._train)
         self.seconds[name] = time.perf_counter() - begun
+        metrics = ranking_metrics(self.models[name], self._asked.inputs, self._asked.targets)
+        self.validation[name] = {key: round(value, 4) for key, value in metrics.items()}
 
     def _go_on(self, name: str, old: Model) -> Model:
         if name not in self._before.parameters:
