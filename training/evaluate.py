@@ -12,6 +12,7 @@ import numpy as np
 from graphrec.dataset import Dataset, Histories
 from graphrec.models.config_file import Fields, config_for
 from graphrec.models.dataset_io import save_dataset
+from graphrec.models.fitting import exactly
 from graphrec.models.training import Outcome, Progress
 from graphrec.recommend.compose import FitNeural
 from training.trainer import train_on_ray
@@ -32,13 +33,18 @@ def fit_on_ray(
         configs: By model, the fields that differ from the default.
     """
 
-    def fit(name: str, train: Dataset, validation: tuple[Histories, np.ndarray]) -> Outcome:
+    def fit(
+        name: str,
+        train: Dataset,
+        validation: tuple[Histories, np.ndarray],
+        num_epochs: int | None = None,
+    ) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="graphrec-evaluate-") as folder:
             save_dataset(Path(folder, "dataset"), train, validation)
             return train_on_ray(
                 name,
                 Path(folder, "dataset"),
-                config_for(name, train, configs.get(name)),
+                config_for(name, train, configs.get(name)).model_copy(update=exactly(num_epochs)),
                 num_workers=workers,
                 run_dir=Path(folder, "run", name),
                 progress=progress,

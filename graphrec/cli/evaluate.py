@@ -32,7 +32,7 @@ from graphrec.evaluate.files import Format, read_interactions
 from graphrec.evaluate.protocols import Evaluation, Protocol, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
 from graphrec.models.config_file import Fields, config_for
-from graphrec.models.fitting import Validation, checkpoint_key, fit_neural
+from graphrec.models.fitting import Validation, checkpoint_key, exactly, fit_neural
 from graphrec.models.registry import ROW_NAMES
 from graphrec.models.training import Outcome
 from graphrec.schema import TABLES
@@ -61,6 +61,9 @@ def evaluate_command(
     curve: Annotated[
         bool, typer.Option("--curve", help="What novelty costs the pipeline, on validation.")
     ] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Rows fitted again with the validation items, too.")
+    ] = False,
     checkpoints: Annotated[
         Path | None,
         typer.Option("--checkpoints", help="Keep trainings here; run again, it goes on."),
@@ -78,8 +81,11 @@ def evaluate_command(
     dataset, test, signals, described = _read(data, file_format, store)
     log(f"{described}: {len(dataset.learners):,} learners, {dataset.num_items:,} items")
 
-    def train_bare(name: str, train: Any, validation: Validation) -> Outcome:
-        chosen = config_for(name, train, configs.get(name)).model_copy(update={"seed": seed})
+    def train_bare(
+        name: str, train: Any, validation: Validation, num_epochs: int | None = None
+    ) -> Outcome:
+        told = {"seed": seed} | exactly(num_epochs)
+        chosen = config_for(name, train, configs.get(name)).model_copy(update=told)
         key = checkpoint_key(name, train, validation, chosen)
         run_dir = None if checkpoints is None else checkpoints / key
         return fit_neural(name, train, validation, chosen, progress=log.epoch, run_dir=run_dir)
@@ -89,13 +95,13 @@ def evaluate_command(
     fit = train_bare if workers == 1 else _on_ray(workers, log, configs)
     shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
     if protocol in COLD_PROTOCOLS:
-        _check_cold(test, curve=curve)
+        _check_cold(test, curve=curve or refit)
         cold = run_cold(dataset, signals, protocol, **shared)
         result = cold_as_json(cold, described, protocol, seed)
         show = partial(print_cold, cold, described, protocol)
     else:
         task = split(dataset, test, protocol, seed, signals)
-        found = evaluate(task, protocol, curve=curve, **shared)
+        found = evaluate(task, protocol, curve=curve, refit=fit if refit else None, **shared)
         result = _as_json(found, described, protocol, seed)
         show = partial(print_evaluation, found, described, protocol)
     if configs:
@@ -120,7 +126,10 @@ def _check_cold(test: Histories | None, *, curve: bool) -> None:
             remedy="Give a sequences or pairs file, or evaluate the store without --data.",
         )
     if curve:
-        raise ParameterError("the curve goes with loo-full and split-full.", where="--curve")
+        raise ParameterError(
+            "the curve and the refitted rows go with loo-full and split-full.",
+            where="--curve, --refit",
+        )
 
 
 def _names(models: str) -> tuple[str, ...]:

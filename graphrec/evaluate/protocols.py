@@ -7,7 +7,7 @@ ones drawn uniformly. ``split-full``: a published test set, all items ranked but
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,7 @@ from graphrec.errors import ParameterError
 from graphrec.evaluate.asked import Asked
 from graphrec.evaluate.calibration import Calibration
 from graphrec.evaluate.curve import novelty_curve
+from graphrec.evaluate.refit import SUFFIX, RefitNeural, refit_models, refitted_pipeline
 from graphrec.evaluate.rows import (
     NUM_SAMPLED,
     Rows,
@@ -56,6 +57,7 @@ class Task:
         validation: What everything is chosen on.
         inputs: Histories of the n test learners.
         targets: int [n], or test histories of the n learners (split-full).
+        whole: ``train`` with the validation items, for the rows that are fitted again.
         signals: Of the test learners, by part.
     """
 
@@ -63,6 +65,7 @@ class Task:
     validation: Validation
     inputs: Histories
     targets: np.ndarray | Histories
+    whole: Dataset
     signals: LearnerSignals = NO_SIGNALS
 
 
@@ -116,7 +119,8 @@ def split(
         if not len(asked):
             raise ParameterError("test.txt asks for no item of any learner.", where="data")
         inputs, targets = dataset.histories.take(asked), test.take(asked)
-        return Task(_train(dataset, held.train), _validation(held, signals), inputs, targets)
+        train, validation = _train(dataset, held.train), _validation(held, signals)
+        return Task(train, validation, inputs, targets, dataset)
     last = hold_out_last(dataset.histories, min_length=3, seed=seed)
     held = hold_out_last(last.train, min_length=2, seed=seed + 1)
     if not len(last.rows):
@@ -127,7 +131,8 @@ def split(
         )
     train, validation = _train(dataset, held.train), _validation(held, signals)
     known = signals.take(last.rows).before(last.times)
-    return Task(train, validation, last.inputs, last.targets, known)
+    whole = _train(dataset, last.train)
+    return Task(train, validation, last.inputs, last.targets, whole, known)
 
 
 def _train(dataset: Dataset, histories: Histories) -> Dataset:
@@ -147,6 +152,7 @@ def evaluate(
     seed: int = 0,
     report: Report = lambda line: None,
     curve: bool = False,
+    refit: RefitNeural | None = None,
 ) -> Evaluation:
     """Fit, choose on validation, and score the test once a model.
 
@@ -160,6 +166,8 @@ def evaluate(
         seed: Of samples.
         report: Told of each step.
         curve: Measure on validation what novelty costs the pipeline.
+        refit: How graph and sequence are trained again for the rows of
+            ``graphrec.evaluate.refit``; None: no such rows.
 
     Raises:
         ParameterError: The protocol or the curve does not fit what is asked.
@@ -187,7 +195,9 @@ def evaluate(
             rows.add(name, published(model), fitted.seconds[name])
     found = Evaluation(rows.results, fitted, beyond=rows.beyond, slices=rows.slices)
     if wants_pipeline:
-        _add_pipeline(found, rows, task, names, seed=seed, report=report, curve=curve)
+        composed = _add_pipeline(found, rows, task, names, seed=seed, report=report, curve=curve)
+        if refit is not None:
+            _add_refitted(found, rows, task, composed, refit, report)
     return found
 
 
@@ -209,9 +219,10 @@ def _add_pipeline(
     seed: int,
     report: Report,
     curve: bool,
-) -> None:
-    """Add the rows of the pipeline and of its strongest simple part to ``found``."""
+) -> dict[str, Pipeline]:
+    """Add the rows of the pipeline and of its strongest simple part; returns both."""
     fitted = found.fitted
+    composed: dict[str, Pipeline] = {}
     baseline = {n: fitted.models[n] for n in _BASELINE_PARTS if n in fitted.models}
     # A row that costs nothing where its parts are rows too, and none asked for elsewhere.
     if len(baseline) == len(_BASELINE_PARTS) and {"ease", "sequence_rules"} <= set(names):
@@ -219,6 +230,7 @@ def _add_pipeline(
         simple = composed_pipeline(rows.asked, baseline, task.validation, seed, report)
         score = pipeline_score(simple, task.signals, rows.asked)
         rows.add(BASELINE_BLEND, score, time.perf_counter() - start)
+        composed[BASELINE_BLEND] = simple
     report("pipeline: learning the blend")
     start = time.perf_counter()
     models = {n: model for n, model in fitted.models.items() if n not in BASELINES}
@@ -231,6 +243,27 @@ def _add_pipeline(
         found.curve = novelty_curve(pipeline, task.validation, rows.catalogue, seed=seed)
     report("pipeline: scoring the test")
     _score_pipeline(found, rows, pipeline, task, seconds)
+    return composed | {"pipeline": pipeline}
+
+
+def _add_refitted(
+    found: Evaluation,
+    rows: Rows,
+    task: Task,
+    composed: Mapping[str, Pipeline],
+    refit: RefitNeural,
+    report: Report,
+) -> None:
+    """A row for each composed pipeline, fitted again with the validation items."""
+    fitted = found.fitted
+    neural, seconds = refit_models(
+        fitted, task.whole, task.validation, refit_neural=refit, report=report
+    )
+    for name, pipeline in composed.items():
+        start = time.perf_counter()
+        again = refitted_pipeline(pipeline, task.whole, neural, report)
+        cost = time.perf_counter() - start + (seconds if name == "pipeline" else 0.0)
+        rows.add(name + SUFFIX, pipeline_score(again, task.signals, rows.asked), cost)
 
 
 def _score_pipeline(

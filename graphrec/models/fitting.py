@@ -143,6 +143,13 @@ def epochs(config: BaseModel) -> dict[str, int]:
     return {key: getattr(config, key) for key in keys if hasattr(config, key)}
 
 
+def exactly(num_epochs: int | None) -> dict[str, int]:
+    """What a config says so that training takes so many epochs and keeps the last."""
+    if num_epochs is None:
+        return {}
+    return {"max_epochs": num_epochs, "validate_every": num_epochs}
+
+
 def hold_out_newest(dataset: Dataset, min_items: int = 3) -> tuple[Dataset, Validation]:
     """Cut the newest item of every learner with ``min_items`` or more, as validation."""
     held = hold_out_last(dataset.histories, min_length=min_items, seed=0)

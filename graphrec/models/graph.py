@@ -82,6 +82,7 @@ class GraphConfig(BaseModel):
     init_scale: float = Field(default=0.1, gt=0, description="Mean norm of the initial vectors.")
     max_epochs: int = Field(default=12, ge=1, description="Most epochs.")
     patience: int = Field(default=4, ge=1, description="Validations without a better result.")
+    validate_every: int = Field(default=1, ge=1, description="Epochs between validations.")
     max_validation: int = Field(default=10_000, ge=1, description="Most learners validated on.")
     seed: int = Field(default=0, ge=0, description="Seed of the samples and the initial vectors.")
 

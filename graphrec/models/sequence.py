@@ -49,6 +49,7 @@ class SequenceConfig(BaseModel):
     weight_decay: float = Field(0.01, ge=0, description="Decoupled L2 penalty on matrices.")
     max_epochs: int = Field(20, ge=1, description="Most epochs; the step falls to 0 at their end.")
     patience: int = Field(3, ge=1, description="Validations without a better result.")
+    validate_every: int = Field(1, ge=1, description="Epochs between validations.")
     max_validation: int = Field(10_000, ge=1, description="Most learners validated on.")
     seed: int = Field(0, ge=0, description="Seed of weights, batches, dropout and samples.")
 

@@ -16,6 +16,7 @@ import numpy as np
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, TrainingError
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
+from graphrec.index.base import ItemIndex
 from graphrec.index.build import build_index
 from graphrec.models.als import ALSConfig, ALSModel
 from graphrec.models.base import EmbeddingModel, Model
@@ -225,11 +226,7 @@ def compose(
     if POPULARITY not in models:
         raise TrainingError("the pipeline needs popularity among its models.")
     tune_recency(models, validation.sample(MAX_TUNED, seed))
-    indexes = {
-        name: build_index(model.item_vectors())
-        for name, model in models.items()
-        if with_indexes and isinstance(model, EmbeddingModel)
-    }
+    indexes = build_indexes(models) if with_indexes else {}
     pipeline = Pipeline(models, indexes=indexes, signals=validation.signals.parts)
     sample = validation.sample(MAX_BLENDED, seed)
     # Nobody to learn from: every part has the same say.
@@ -238,6 +235,15 @@ def compose(
     weights = ", ".join(f"{part} {w:+.2f}" for part, w in pipeline.blend.describe().items())
     report(f"blend: {weights}")
     return pipeline
+
+
+def build_indexes(models: Mapping[str, Model]) -> dict[str, ItemIndex]:
+    """An index over the item vectors of each embedding model."""
+    return {
+        name: build_index(model.item_vectors())
+        for name, model in models.items()
+        if isinstance(model, EmbeddingModel)
+    }
 
 
 def learn_blend(
