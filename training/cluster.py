@@ -81,11 +81,12 @@ def _connect(ray: Any, num_workers: int, ray_address: str | None) -> None:
             logging_level=logging.ERROR,
             runtime_env={"env_vars": _worker_environment(ray_address)},
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # of a node that is slow to start Ray raises a bare one
         raise TrainingError(
             f"Ray could not be reached or started: {error}",
             where=ray_address or "local Ray",
-            remedy="Check --ray-address and RAY_AUTH_TOKEN_PATH; with neither, Ray starts here.",
+            remedy="Check --ray-address and RAY_AUTH_TOKEN_PATH; with neither, Ray starts here, "
+            "which a machine that is busy with other work may be too slow for: try again.",
         ) from error
 
 

@@ -27,7 +27,7 @@ from graphrec.recommend.compose import why_not
 from graphrec.version import __version__
 from training.checkpoints import run_name
 from training.cluster import ray_cluster
-from training.tune_trial import TrialTask, clear_weights, read_state, trainable
+from training.tune_trial import TrialTask, clear, read_state, trainable
 
 MAX_FAILURES = 2
 """Times that a trial whose worker was lost starts again."""
@@ -150,7 +150,7 @@ def tune_model(
     for trial in trials.values():
         if trial.status != "failed":
             trial.status = "finished" if read_state(Path(trial.folder)).is_finished else "stopped"
-    clear_weights(folder)
+    clear(folder)
     found = [trials[number] for number in sorted(trials)]
     return Tuned(found, _best(found), space)
 

@@ -150,6 +150,7 @@ class _Shown:
     def __init__(self, log: StepLog, num_trials: int) -> None:
         self._log, self._num_trials = log, num_trials
         self._best: tuple[float, int] = (-1.0, 0)
+        self._begun: set[int] = set()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -174,7 +175,8 @@ class _Shown:
         self._best = max(self._best, (float(report["best"]), -trial.number))
         best = f"best {self._best[0]:.4f} (trial {-self._best[1]})"
         self._bar.update(self._task, description=best, completed=trial.number - 1)
-        if epoch == 1:
+        if trial.number not in self._begun:
+            self._begun.add(trial.number)
             self._log(f"trial {trial.number}/{self._num_trials}: {told(trial.config)}")
         self._log(
             f"trial {trial.number}/{self._num_trials}  epoch {epoch}/{most}  "

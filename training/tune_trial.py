@@ -11,6 +11,7 @@ have behind them at once, the scheduler decides as it did, and what is left is t
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -119,8 +120,9 @@ def read_state(folder: Path) -> TrainingState:
     return TrainingState(**json.loads((folder / "state.json").read_text()))
 
 
-def clear_weights(home: Path) -> None:
-    """Drop what only a trial under way needs; how each trial went stays."""
+def clear(home: Path) -> None:
+    """Drop what only a search under way needs, data and weights; how each trial went stays."""
+    shutil.rmtree(home / "dataset", ignore_errors=True)
     for path in home.glob("trials/*/*.safetensors"):
         path.unlink(missing_ok=True)
 
