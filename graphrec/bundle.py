@@ -29,6 +29,7 @@ from graphrec.bundle_manifest import (
 )
 from graphrec.errors import BundleDamagedError, BundleError, BundleMissingError
 from graphrec.files import sync_folder, sync_tree
+from graphrec.model_card import write_card
 
 __all__ = ["Bundle", "BundleInfo", "BundleStore", "BundleWriter"]
 
@@ -75,7 +76,8 @@ class BundleStore:
         """Write a bundle and make it visible in one step.
 
         Args:
-            write: Called once with the writer; what it writes is the bundle.
+            write: Called once with the writer; what it writes is the bundle. A bundle that
+                names models gets a model card beside it.
             info: Manifest fields: ``snapshot_hash``, ``config``, ``seed``,
                 ``code_version``, ``metrics``, ``models``, and any others (JSON values).
 
@@ -88,6 +90,7 @@ class BundleStore:
         workshop.mkdir()
         try:
             write(BundleWriter(workshop))
+            write_card(workshop, info)
             manifest = seal_manifest(describe_files(workshop), info)
             (workshop / MANIFEST).write_bytes(manifest.content)
             sync_tree(workshop)

@@ -13,12 +13,14 @@ from rich.table import Table
 
 from graphrec.bundle import Bundle, BundleInfo, BundleStore
 from graphrec.cli.common import JsonOption, StoreOption, console, print_json, settings_for
+from graphrec.files import replace_file
+from graphrec.model_card import model_card
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="List, verify, promote and remove model bundles.",
+    help="List, describe, verify, promote and remove model bundles.",
 )
 
 RefArgument = Annotated[str, typer.Argument(metavar="REF", help="Id or alias of a bundle.")]
@@ -69,6 +71,28 @@ def show(
     for name, entry in bundle.manifest["files"].items():
         table.add_row(name, f"{_size(entry['bytes'])}, sha256 {entry['sha256'][:12]}…")
     console.print(table)
+
+
+@app.command()
+def card(
+    ref: RefArgument = "champion",
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write it to this file instead.")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a bundle's model card, Markdown: use, data, models, quality, limits, cost."""
+    bundle = _bundles(store).load(ref, verify=False)
+    text = model_card(bundle)
+    if output is not None:
+        replace_file(output, text.encode())
+        _say(as_json, bundle.id, f"written: {output}", output=str(output))
+    elif as_json:
+        print_json({"id": bundle.id, "card": text})
+    else:
+        # As it is: a console would wrap its tables.
+        typer.echo(text, nl=False)
 
 
 @app.command()

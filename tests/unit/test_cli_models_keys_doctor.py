@@ -86,7 +86,7 @@ def test_models_are_listed_shown_and_verified(settings: Settings, bundles: Bundl
     assert "metrics.[red]" in run(models.app, settings, "show")
     assert run_json(models.app, settings, "show", one)["seed"] == 3
     assert run_json(models.app, settings, "verify") == {"id": one, "ref": "champion"}
-    assert "1 files are as published" in run(models.app, settings, "verify")
+    assert "2 files are as published" in run(models.app, settings, "verify")
 
 
 def test_models_are_promoted_rolled_back_and_removed(
