@@ -17,12 +17,15 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.cli.evaluate import peak_memory_mb
 from graphrec.dataset import Dataset
 from graphrec.errors import BundleError, TrainingError
+from graphrec.evaluate.on_validation import validation_figures
 from graphrec.events.splits import hold_out_last
 from graphrec.features.dataset import interaction_arrays
 from graphrec.features.histories import has_commitments
 from graphrec.features.signals import with_signals
+from graphrec.features.summary import summarise
 from graphrec.models.config_file import Fields, config_for
 from graphrec.models.dataset_io import save_dataset
 from graphrec.models.registry import MODEL_NAMES, NEURAL
@@ -149,11 +152,12 @@ def train(
     pipeline = compose(fitted.models, validation, seed=options.seed, report=log)
     validated = validate_pipeline(pipeline, validation, seed=options.seed)
     log(f"pipeline: {validated.describe()} on validation")
+    figures = validation_figures(pipeline, train_set, validation, seed=options.seed)
     refit_simple(pipeline, dataset, log)
     rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
     committed = has_commitments(rows.types)
     trained = TrainedPipeline(pipeline, dataset.items, committed, fitted.parameters)
-    info = _info(data, options, fitted, validated, train_set)
+    info = _info(data, options, fitted, validated, train_set) | figures
     bundle = bundles.publish(lambda writer: _write(writer, trained), info=info)
     is_champion, verdict = _decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)
@@ -223,7 +227,11 @@ def _info(
         "models": list(fitted.models),
         "metrics": {"pipeline": validated.metrics, **fitted.validation},
         "num_validation": validated.num_learners,
+        "standard_error": round(validated.standard_error, 5),
         "skipped": fitted.skipped,
+        "data": summarise(data.tables),
+        "seconds": {name: round(seconds, 1) for name, seconds in fitted.seconds.items()},
+        "peak_memory_mb": peak_memory_mb(),
     }
 
 
