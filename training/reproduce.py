@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from graphrec.graph.snapshot import Snapshot, read_snapshot
 from graphrec.settings import Settings
 from graphrec.version import __version__
 from training.train import Data, TrainOptions, train
+from training.update import update_again
 
 _INTERRUPTED = 130
 _DIFFERENT = 1
@@ -77,7 +78,8 @@ def reproduce_command(
         log(f"made by graphrec {bundle.manifest['code_version']}, this is {__version__}")
     data = _data(settings, bundle, snapshot)
     try:
-        found = reproduce(settings.store_dir / "reproduce" / bundle.id, bundle, data, log)
+        others = [settings.snapshots_dir, *([] if snapshot is None else [snapshot.parent])]
+        found = reproduce(settings.store_dir / "reproduce" / bundle.id, bundle, data, log, others)
     except KeyboardInterrupt:
         err_console.print("interrupted: the same command goes on from the last checkpoint")
         raise typer.Exit(_INTERRUPTED) from None
@@ -89,7 +91,9 @@ def reproduce_command(
         raise typer.Exit(_DIFFERENT)
 
 
-def reproduce(folder: Path, bundle: Bundle, data: Data, log: Any) -> Reproduction:
+def reproduce(
+    folder: Path, bundle: Bundle, data: Data, log: Any, snapshots: Sequence[Path] = ()
+) -> Reproduction:
     """Train again in a folder of its own, which is deleted at the end.
 
     Args:
@@ -97,19 +101,23 @@ def reproduce(folder: Path, bundle: Bundle, data: Data, log: Any) -> Reproductio
         bundle: What is to be made again.
         data: What it was made from.
         log: A ``graphrec.cli.progress.StepLog``.
+        snapshots: Where the snapshot of an updated bundle's parent may be.
 
     Raises:
         TrainingError: The bundle does not say how it was made.
     """
-    again = BundleStore(folder / "bundles")
-    trained = train(folder, again, data, _options(bundle), log)
-    metrics = [one.manifest["metrics"]["pipeline"] for one in (bundle, trained.bundle)]
+    if "parent" in bundle.manifest:
+        made, seconds = update_again(folder, bundle, data, list(snapshots), log)
+    else:
+        trained = train(folder, BundleStore(folder / "bundles"), data, _options(bundle), log)
+        made, seconds = trained.bundle, trained.fitted.seconds
+    metrics = [one.manifest["metrics"]["pipeline"] for one in (bundle, made)]
     before, now = (float(one["ndcg@10"]) for one in metrics)
-    files = compare_bundles(bundle, trained.bundle)
+    files = compare_bundles(bundle, made)
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()  # unless another one is under way in it
-    return Reproduction(files, before, now, sum(trained.fitted.seconds.values()))
+    return Reproduction(files, before, now, sum(seconds.values()))
 
 
 def _options(bundle: Bundle) -> TrainOptions:

@@ -6,7 +6,6 @@ Thin: what is learned and how stands in ``graphrec.recommend.refresh``.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +20,6 @@ from graphrec.features.changes import Changes, find_changes
 from graphrec.features.dataset import dataset_from_tables
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
-from graphrec.graph.snapshot import MANIFEST, Snapshot, read_snapshot
 from graphrec.models.fitting import config_type
 from graphrec.models.warm_start import WarmStartConfig
 from graphrec.recommend.model_io import (
@@ -33,6 +31,7 @@ from graphrec.recommend.model_io import (
 from graphrec.recommend.refresh import Before, Refreshed, refresh
 from graphrec.schema import INTERACTION_TYPES
 from graphrec.version import __version__
+from training.known_data import known_data
 from training.train import CHAMPION, Data, _decide
 
 _MIN_ASKED = 20
@@ -208,34 +207,36 @@ def _info(
     }
 
 
-def known_data(parent: Mapping[str, Any], folders: list[Path]) -> Data:
-    """The snapshot that a bundle was made from, found by its hash.
+def update_again(
+    folder: Path, bundle: Bundle, new: Data, snapshots: list[Path], log: Any
+) -> tuple[Bundle, dict[str, float]]:
+    """Make an updated bundle anew from its parent, into a folder of its own.
 
     Args:
-        parent: Manifest of the bundle.
-        folders: Snapshots, or folders that hold some.
+        folder: Where it is published, and checkpoints are kept.
+        bundle: What is to be made again; its parent stands in the same store.
+        new: The snapshot that it knows.
+        snapshots: Where the parent's snapshot may be.
+        log: A ``graphrec.cli.progress.StepLog``.
+
+    Returns:
+        The new bundle, and the seconds of its models.
 
     Raises:
-        SourceError: It is in none of them.
+        BundleMissingError: The parent is gone.
+        TrainingError: The bundle does not say how it was made.
     """
-    for taken in snapshots_in(folders):
-        if taken.hash == parent["snapshot_hash"]:
-            return Data(taken.tables(), taken.hash, taken.id)
-    raise SourceError(
-        f"no snapshot with the hash {parent['snapshot_hash'][:12]}… that bundle {parent['id']} "
-        "was made from: what is new is what it does not hold.",
-        where=", ".join(str(folder) for folder in folders),
-        remedy="Name its folder with --since, or train anew: graphrec train",
-    )
-
-
-def snapshots_in(folders: list[Path]) -> Iterator[Snapshot]:
-    """The snapshots among folders and in them."""
-    for folder in folders:
-        inside = sorted(folder.iterdir()) if folder.is_dir() else []
-        for path in [folder, *inside]:
-            if not path.name.startswith(".") and (path / MANIFEST).is_file():
-                try:
-                    yield read_snapshot(path)
-                except SourceError:  # another folder with a manifest
-                    continue
+    parent = BundleStore(bundle.directory.parent).load(str(bundle.manifest["parent"]))
+    log(f"bundle {bundle.id} is an update of {parent.id}: updating that one again")
+    try:
+        config = WarmStartConfig.model_validate(bundle.manifest["config"]["update"])
+    except (KeyError, ValidationError) as exc:
+        raise TrainingError(
+            f"the bundle {bundle.id} does not say how it was updated: {exc}",
+            remedy="It was made by another version; reproduce it with that one.",
+        ) from exc
+    data = known_data(parent.manifest, snapshots), new
+    again = update(folder, BundleStore(folder / "bundles"), parent, data, config, log)
+    if again.bundle is None or again.refreshed is None:
+        raise TrainingError(f"{again.verdict} It cannot be what bundle {bundle.id} was made from.")
+    return again.bundle, again.refreshed.seconds

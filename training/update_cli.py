@@ -25,8 +25,9 @@ from graphrec.features.changes import Changes
 from graphrec.graph.snapshot import Snapshot, read_snapshot, write_snapshot
 from graphrec.models.warm_start import WarmStartConfig
 from graphrec.settings import Settings
+from training.known_data import known_data, snapshots_in
 from training.train import Data
-from training.update import Updated, known_data, nothing_new, snapshots_in
+from training.update import Updated, nothing_new
 from training.update import update as run_update
 
 _INTERRUPTED = 130
