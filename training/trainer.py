@@ -25,7 +25,10 @@ from training.cluster import ray_cluster
 from training.worker import train_worker
 
 MAX_FAILURES = 3
-"""Workers lost, one after the other, before a training gives up."""
+"""Workers or nodes lost, one after the other, before a training gives up."""
+
+MAX_WAITS = 30
+"""Waits for room, of a minute each: a lost node may come back, an autoscaler may add one."""
 
 _POLL_S = 0.5
 
@@ -105,7 +108,9 @@ def _fit(task: dict[str, Any], num_workers: int, storage: Path, key: str) -> Any
         run_config=RunConfig(
             name=key,
             storage_path=str(storage),
-            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            failure_config=FailureConfig(
+                max_failures=MAX_FAILURES, controller_failure_limit=MAX_WAITS
+            ),
             checkpoint_config=CheckpointConfig(num_to_keep=NUM_KEPT),
         ),
     )
@@ -143,7 +148,11 @@ def _board(ray: Any, progress: Progress | None) -> Iterator[Any]:
     if progress is None:
         yield None
         return
-    board = ray.remote(num_cpus=0)(_Board).remote()
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    # Beside the driver, as Ray's own controller is: no other node that is lost takes it along.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
     is_over = threading.Event()
 
     def pass_on() -> None:

@@ -1,8 +1,9 @@
 """A process that trains on a Ray of its own, so that tests can kill it or its workers.
 
-``python ray_driver.py FOLDER NAME NUM_WORKERS EVENT`` prints one JSON line for each epoch
-and one for the outcome. EVENT is ``none``, ``kill`` (SIGKILL a worker at epoch 3) or
-``interrupt`` (SIGINT at epoch 3 to the process group, as a terminal's Ctrl-C does).
+``python ray_driver.py FOLDER NAMES NUM_WORKERS EVENT [ADDRESS]`` prints one JSON line for each
+epoch and one for each outcome. EVENT is ``none``, ``kill`` (SIGKILL a worker at epoch 3) or
+``interrupt`` (SIGINT at epoch 3 to the process group, as a terminal's Ctrl-C does). NAMES and
+NUM_WORKERS may be several, with commas: all of them on one Ray, or on that of ADDRESS.
 """
 
 from __future__ import annotations
@@ -14,10 +15,54 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from graphrec.models.fitting import config_type
+import numpy as np
+
+from graphrec.dataset import Dataset, Histories
+from graphrec.ids import IdMap
+from graphrec.models.dataset_io import save_dataset
+from graphrec.models.fitting import config_type, hold_out_newest
+from training.checkpoints import run_name
+from training.cluster import ray_cluster
 from training.trainer import train_on_ray
 
 AT_EPOCH = 3
+DRIVER = Path(__file__)
+RANK_DRIVER = DRIVER.with_name("rank_driver.py")
+CONFIGS = {
+    "graph": {"embedding_dim": 16, "batch_size": 256},
+    "sequence": {"embedding_dim": 16, "num_blocks": 1, "max_len": 16, "learning_rate": 0.01},
+}
+
+
+def noisy_walks(num_learners: int = 600, num_items: int = 60) -> Dataset:
+    """Three steps of four go to the next course on a ring, the others anywhere."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for start in rng.integers(0, num_items, num_learners):
+        steps = np.where(rng.random(9) < 0.75, 1, rng.integers(0, num_items, 9))
+        rows.append(list(dict.fromkeys(((start + np.cumsum(steps)) % num_items).tolist())))
+    learners, items = (IdMap(map(str, range(n))) for n in (num_learners, num_items))
+    return Dataset(learners, items, Histories.from_lists(rows))
+
+
+def write_walks(folder: Path, num_epochs: int) -> None:
+    """Dataset and configs, where the drivers look for them."""
+    save_dataset(folder / "dataset", *hold_out_newest(noisy_walks()))
+    for name, config in CONFIGS.items():
+        every_epoch = config | {"max_epochs": num_epochs, "patience": num_epochs}
+        (folder / f"{name}.json").write_text(json.dumps(every_epoch))
+
+
+def outcome_folder(folder: Path, name: str, num_workers: int, event: str = "none") -> Path:
+    """What a training on Ray left."""
+    config = config_type(name)(**json.loads((folder / f"{name}.json").read_text()))
+    key = run_name(name, config, folder / "dataset", num_workers)
+    return run_folder(folder, name, num_workers, event) / "result" / key
+
+
+def run_folder(folder: Path, name: str, num_workers: int, event: str) -> Path:
+    """Where a driver's training keeps its checkpoints."""
+    return folder / f"{name}-{num_workers}-{event if event == 'kill' else 'plain'}"
 
 
 def descendants(parent: int) -> Iterator[tuple[int, str]]:
@@ -50,7 +95,7 @@ def say(**what: object) -> None:
     sys.stdout.flush()
 
 
-def main(folder: Path, name: str, num_workers: int, event: str) -> None:
+def train(folder: Path, name: str, num_workers: int, event: str, address: str | None) -> None:
     """Train and report; see the module."""
     is_done = False
 
@@ -65,22 +110,33 @@ def main(folder: Path, name: str, num_workers: int, event: str) -> None:
                 os.killpg(os.getpgrp(), signal.SIGINT)
 
     config = config_type(name)(**json.loads((folder / f"{name}.json").read_text()))
-    run_dir = folder / f"{name}-{num_workers}-{event if event == 'kill' else 'plain'}"
+    outcome = train_on_ray(
+        name,
+        folder / "dataset",
+        config,
+        num_workers=num_workers,
+        run_dir=run_folder(folder, name, num_workers, event),
+        ray_address=address,
+        progress=progress,
+    )
+    epochs = [int(row["epoch"]) for row in outcome.state.history]
+    say(
+        epochs=epochs, best=outcome.state.best_metric, model=outcome.model.name, workers=num_workers
+    )
+
+
+def main(folder: Path, names: str, workers: str, event: str, address: str | None = None) -> None:
+    """One training after the other, on one Ray."""
+    wanted = [int(number) for number in workers.split(",")]
     try:
-        outcome = train_on_ray(
-            name,
-            folder / "dataset",
-            config,
-            num_workers=num_workers,
-            run_dir=run_dir,
-            progress=progress,
-        )
+        with ray_cluster(max(wanted), address, folder):
+            for name in names.split(","):
+                for num_workers in wanted:
+                    train(folder, name, num_workers, event, address)
     except KeyboardInterrupt:
         say(interrupted=True)
         raise SystemExit(130) from None
-    epochs = [int(row["epoch"]) for row in outcome.state.history]
-    say(epochs=epochs, best=outcome.state.best_metric, model=outcome.model.name)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -9,48 +9,28 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("ray", reason="graphrec[train] is not installed")
 
-from graphrec.dataset import Dataset, Histories
-from graphrec.ids import IdMap
-from graphrec.models.dataset_io import load_dataset, load_validation, save_dataset
-from graphrec.models.fitting import config_type, fit_neural, hold_out_newest
+from ray_driver import DRIVER, outcome_folder, write_walks
+from ray_nodes import ROOT
+
+from graphrec.models.dataset_io import load_dataset, load_validation
+from graphrec.models.fitting import config_type, fit_neural
 from graphrec.models.ranking import ranking_metrics
-from training.checkpoints import finished_outcome, run_name
+from training.checkpoints import read_outcome
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1200)]
 
-DRIVER = Path(__file__).with_name("ray_driver.py")
-ROOT = DRIVER.parent.parent.parent
 NUM_EPOCHS = 12
-CONFIGS = {
-    "graph": {"embedding_dim": 16, "batch_size": 256},
-    "sequence": {"embedding_dim": 16, "num_blocks": 1, "max_len": 16, "learning_rate": 0.01},
-}
-
-
-def noisy_walks(num_learners: int = 600, num_items: int = 60) -> Dataset:
-    """Three steps of four go to the next course on a ring, the others anywhere."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for start in rng.integers(0, num_items, num_learners):
-        steps = np.where(rng.random(9) < 0.75, 1, rng.integers(0, num_items, 9))
-        rows.append(list(dict.fromkeys(((start + np.cumsum(steps)) % num_items).tolist())))
-    learners, items = (IdMap(map(str, range(n))) for n in (num_learners, num_items))
-    return Dataset(learners, items, Histories.from_lists(rows))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dataset and configs, where the drivers look for them."""
     path = tmp_path_factory.mktemp("ray")
-    save_dataset(path / "dataset", *hold_out_newest(noisy_walks()))
-    for name, config in CONFIGS.items():
-        every_epoch = config | {"max_epochs": NUM_EPOCHS, "patience": NUM_EPOCHS}
-        (path / f"{name}.json").write_text(json.dumps(every_epoch))
+    write_walks(path, NUM_EPOCHS)
     return path
 
 
@@ -67,11 +47,11 @@ class Driven:
         return [line[key] for line in self.lines if key in line]
 
 
-def drive(folder: Path, name: str, event: str) -> Driven:
+def drive(folder: Path, names: str, event: str, workers: str = "2") -> Driven:
     """Run the driver in a process group of its own, to its end."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, DRIVER, folder, name, "2", event],
+        [sys.executable, DRIVER, folder, names, workers, event],
         capture_output=True,
         text=True,
         env=environment,
@@ -115,15 +95,18 @@ def test_ctrl_c_ends_cleanly_and_the_next_call_goes_on(folder: Path) -> None:
     assert 1 < min(resumed.of("epoch")) <= max(stopped.of("epoch")) + 2
     assert resumed.of("epochs") == [list(range(1, NUM_EPOCHS + 1))]
     assert resumed.of("best")[0] == pytest.approx(best_in_this_process(folder, "graph"), abs=0.005)
-    kept = outcome_of(folder, "graph", "graph-2-plain")
-    metrics = ranking_metrics(kept, *load_validation(folder / "dataset"))
+    kept = read_outcome("graph", outcome_folder(folder, "graph", 2))
+    metrics = ranking_metrics(kept.model, *load_validation(folder / "dataset"))
     assert metrics["ndcg@10"] == pytest.approx(resumed.of("best")[0])
 
 
-def outcome_of(folder: Path, name: str, run: str):  # type: ignore[no-untyped-def]
-    """The model that a finished training left."""
-    config = config_type(name)(**json.loads((folder / f"{name}.json").read_text()))
-    key = run_name(name, config, folder / "dataset", 2)
-    outcome = finished_outcome(name, folder / run, key)
-    assert outcome is not None
-    return outcome.model
+def test_one_and_four_workers_are_as_good_as_one_process(folder: Path) -> None:
+    driven = drive(folder, "graph,sequence", "none", workers="1,4")
+    assert driven.code == 0, driven.errors
+    assert driven.of("workers") == [1, 4, 1, 4]
+    assert driven.of("epochs") == [list(range(1, NUM_EPOCHS + 1))] * 4
+    graph, sequence = (best_in_this_process(folder, name) for name in ("graph", "sequence"))
+    best = driven.of("best")
+    assert best[:2] == pytest.approx([graph] * 2, abs=0.005)
+    assert best[2] == pytest.approx(sequence, abs=0.005)
+    assert best[3] == pytest.approx(sequence, abs=0.08)  # each rank drops out other numbers
