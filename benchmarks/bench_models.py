@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 from bench_steps import DATA, Bench, Step, steps_of
-from made import read_json
 from model_tables import JOBS, TABLES, Script
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -65,9 +64,13 @@ def main() -> int:
         console.print(overview(bench, steps, due))
         return 0
     minutes = sum(expected_s(bench, step) for step in due) / 60
+    if told.again:
+        # A script would go on from what it wrote; two of them may share a file.
+        for step in (step for step in due if isinstance(JOBS[step.job], Script)):
+            bench.result(step).unlink(missing_ok=True)
     console.print(f"{len(steps) - len(due)} of {len(steps)} results stand; about {minutes:.0f} min")
     try:
-        failures = make(bench, due, console, again=told.again)
+        failures = make(bench, due, console)
     except KeyboardInterrupt:
         console.print("interrupted: the same command goes on; what is done stays")
         return _INTERRUPTED
@@ -80,17 +83,17 @@ def main() -> int:
 
 def is_due(bench: Bench, step: Step, *, again: bool, missing: bool) -> bool:
     """Whether a result is to be made."""
-    path = bench.result(step)
-    if missing and isinstance(JOBS[step.job], Script):
+    if not missing:
+        return again or not bench.stands(step)
+    if isinstance(JOBS[step.job], Script):
         # A script keeps what it has so far in its result: only a whole one has a stamp.
-        return again or "made" not in read_json(path)
-    return again or not (path.is_file() if missing else bench.stands(step))
+        return again or not bench.made(step)
+    return again or not bench.result(step).is_file()
 
 
 def expected_s(bench: Bench, step: Step) -> float:
     """Seconds that a result took here the last time, else what its table says."""
-    made = read_json(bench.result(step)).get("made", {})
-    return float(made.get("seconds") or 60 * JOBS[step.job].minutes)
+    return float(bench.made(step).get("seconds") or 60 * JOBS[step.job].minutes)
 
 
 def overview(bench: Bench, steps: list[Step], due: list[Step]) -> Table:
@@ -103,11 +106,11 @@ def overview(bench: Bench, steps: list[Step], due: list[Step]) -> Table:
             state = "made by other code"
         state = bench.why_not(step) or state if step in due else state
         minutes = f"{expected_s(bench, step) / 60:.1f}"
-        table.add_row(tables[step.job], f"{step.name}.json", state, minutes)
+        table.add_row(tables[step.job], bench.result(step).name, state, minutes)
     return table
 
 
-def make(bench: Bench, due: list[Step], console: Console, *, again: bool) -> dict[str, str]:
+def make(bench: Bench, due: list[Step], console: Console) -> dict[str, str]:
     """Make the results one after the other; returns why some could not be made."""
     failures: dict[str, str] = {}
     columns = (
@@ -133,7 +136,7 @@ def make(bench: Bench, due: list[Step], console: Console, *, again: bool) -> dic
                     shown = f"{name}: {line}"[:60]
                     progress.update(task, description=shown, completed=elapsed)  # type: ignore[arg-type]
 
-                if reason := bench.make(step, tell, again=again):
+                if reason := bench.make(step, tell):
                     failures[step.name] = reason
                 progress.remove_task(task)
             progress.advance(whole, seconds)

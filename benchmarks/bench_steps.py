@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from made import is_current, read_json, script_digest, stamp, write_json
 from model_tables import JOBS, Evaluation, Script, StoreEvaluation, result_names
@@ -31,7 +32,7 @@ class Step:
 
     Attributes:
         job: Key of ``JOBS``.
-        name: Of the file, without .json.
+        name: Of the step; that of the file without .json, but where scripts share a file.
         told: The command as a person reads it, the folder of data as ``$GRAPHREC_DATA``.
     """
 
@@ -49,10 +50,9 @@ def steps_of(job: str) -> list[Step]:
     if isinstance(found, StoreEvaluation):
         first = told(("graphrec", "import", found.source, f"${DATA}/{found.source}"))
         return [Step(job, job, f"{first} && {told(('graphrec', *found.command()))}")]
-    source = f"${DATA}/{found.data}"
-    words = [
-        source if w == "$DATA" else f"{job}.json" if w == "$OUTPUT" else w for w in found.arguments
-    ]
+    (result,) = result_names(job).values()
+    shown = {"$DATA": f"${DATA}/{found.data}", "$OUTPUT": f"benchmarks/results/{result}.json"}
+    words = [shown.get(word, word) for word in found.arguments]
     return [Step(job, job, told(("python", f"benchmarks/{found.file}", *words)))]
 
 
@@ -77,11 +77,23 @@ class Bench:
 
     def result(self, step: Step) -> Path:
         """The file of a result."""
-        return self.results / f"{step.name}.json"
+        job = JOBS[step.job]
+        return self.results / f"{(isinstance(job, Script) and job.result) or step.name}.json"
+
+    def made(self, step: Step) -> dict[str, Any]:
+        """The stamp of a result, {} without one; that of a script's result stands beside it."""
+        if isinstance(JOBS[step.job], Script):
+            return dict(read_json(self._stamps).get(step.name, {}))
+        return dict(read_json(self.result(step)).get("made", {}))
+
+    @property
+    def _stamps(self) -> Path:
+        return self.results / "scripts.made.json"
 
     def stands(self, step: Step) -> bool:
         """Whether this code made the result, with this command."""
-        return is_current(self.result(step), step.told, script=_script_digest(JOBS[step.job]))
+        made, job = self.made(step), JOBS[step.job]
+        return self.result(step).is_file() and is_current(made, step.told, script=_digest(job))
 
     def why_not(self, step: Step) -> str:
         """What is missing to make a result, or ""."""
@@ -89,17 +101,14 @@ class Bench:
         if isinstance(job, Script) and not (_HERE / job.file).is_file():
             return f"benchmarks/{job.file} is not in this checkout"
         below = job.source if isinstance(job, StoreEvaluation) else job.data
+        if isinstance(job, Script) and f"${DATA}" in job.arguments:
+            below = below or "README.md"
         if below and not (self.data / below).exists():
             return f"no {below} in {self.data}; set {DATA} to the folder of real data"
         return ""
 
-    def make(self, step: Step, tell: Tell, *, again: bool = False) -> str:
+    def make(self, step: Step, tell: Tell) -> str:
         """Make a result; returns why it failed, or "" when it stands.
-
-        Args:
-            step: Which.
-            tell: Shown what the child says.
-            again: Keep nothing of an earlier result, where a script would go on from it.
 
         Raises:
             KeyboardInterrupt: The child was ended and its checkpoints stay.
@@ -108,13 +117,13 @@ class Bench:
         part = self.work / f"{step.name}.part.json"
         part.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(job, Script):
-            if again:
-                self.result(step).unlink(missing_ok=True)
+            if job.source and (reason := self._import(job.source, step, tell)):
+                return reason
             return self._script(step, job, tell)
         part.unlink(missing_ok=True)
         kept = self.work / "checkpoints" / step.name
         is_resumed = kept.is_dir() and any(kept.iterdir())
-        if isinstance(job, StoreEvaluation) and (reason := self._import(job, step, tell)):
+        if isinstance(job, StoreEvaluation) and (reason := self._import(job.source, step, tell)):
             return reason
         words = [self._word(word, step) for word in self._arguments(job, step)]
         command = [*_graphrec(), *words, "--checkpoints", str(kept), "--output", str(part)]
@@ -137,29 +146,32 @@ class Bench:
 
     def _script(self, step: Step, job: Script, tell: Tell) -> str:
         """A script keeps its own result, and goes on by itself where it was interrupted."""
-        start, result = time.perf_counter(), self.result(step)
-        places = {"$DATA": str(self.data / job.data), "$OUTPUT": str(result)}
-        words = [places.get(word, word) for word in job.arguments]
+        start = time.perf_counter()
+        places = {
+            "$DATA": str(self.data / job.data),
+            "$OUTPUT": str(self.result(step)),
+            "$WORK": str(self.work / step.name),
+        }
+        words = [self._word(places.get(word, word), step) for word in job.arguments]
         reason = self._run([sys.executable, str(_HERE / job.file), *words], step, tell)
         if not reason:
-            seconds = time.perf_counter() - start
-            made = stamp(step.told, seconds, script=_script_digest(job))
-            write_json(result, read_json(result) | {"made": made})
+            made = stamp(step.told, time.perf_counter() - start, script=_digest(job))
+            write_json(self._stamps, read_json(self._stamps) | {step.name: made})
         return reason
 
     def _word(self, word: str, step: Step) -> str:
         store = str(self.work / "stores" / getattr(JOBS[step.job], "source", ""))
         return word.replace(f"${DATA}", str(self.data)).replace("$STORE", store)
 
-    def _import(self, job: StoreEvaluation, step: Step, tell: Tell) -> str:
+    def _import(self, source: str, step: Step, tell: Tell) -> str:
         """Import the data into a store of its own, once."""
-        store, done = self.work / "stores" / job.source, self.work / f"{job.source}.imported.json"
-        command = f"import {job.source}"
-        if is_current(done, command):
+        store, done = self.work / "stores" / source, self.work / f"{source}.imported.json"
+        command = f"import {source}"
+        if is_current(read_json(done).get("made", {}), command):
             return ""
         start = time.perf_counter()
         shutil.rmtree(store, ignore_errors=True)
-        words = ("import", job.source, str(self.data / job.source), "--store", str(store))
+        words = ("import", source, str(self.data / source), "--store", str(store))
         reason = self._run([*_graphrec(), *words], step, tell)
         if not reason:
             write_json(done, {"made": stamp(command, time.perf_counter() - start)})
@@ -196,7 +208,7 @@ class Bench:
         return "" if code == 0 else f"exit code {code}, {log}\n" + "\n".join(lines)
 
 
-def _script_digest(job: Evaluation | StoreEvaluation | Script) -> str:
+def _digest(job: Evaluation | StoreEvaluation | Script) -> str:
     files = [_HERE / name for name in (job.file, *job.parts)] if isinstance(job, Script) else []
     return script_digest(*files) if files and all(file.is_file() for file in files) else ""
 

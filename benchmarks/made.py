@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -86,9 +87,8 @@ def stamp(
     }
 
 
-def is_current(path: Path, command: str, *, script: str = "") -> bool:
-    """Whether a result was made by this code with this command."""
-    made = read_json(path).get("made", {})
+def is_current(made: Mapping[str, Any], command: str, *, script: str = "") -> bool:
+    """Whether a stamp is of this code with this command."""
     return (made.get("command"), made.get("code")) == (command, code_digest() + script)
 
 

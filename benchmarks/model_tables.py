@@ -64,23 +64,28 @@ class StoreEvaluation:
 
 @dataclass(frozen=True)
 class Script:
-    """A benchmark of its own, beside this file.
+    """A benchmark of its own, beside this file, which goes on by itself where it was cut off.
 
     Attributes:
         title: What it measures.
         file: Its name.
-        data: Below the folder of real data, "" for none.
+        arguments: ``$DATA`` is ``data``, ``$STORE`` a store that holds ``source``, ``$WORK`` a
+            folder of its own, ``$GRAPHREC_DATA`` the folder of real data.
         minutes: On two cores.
-        arguments: Of the script; ``$OUTPUT`` is the result file.
+        data: Below the folder of real data, "" for none.
+        source: What is imported first, "" for nothing.
         parts: Other files of it, whose changes make a result stale.
+        result: Its file, without .json; several may write into one. "": the job's name.
     """
 
     title: str
     file: str
-    data: str
+    arguments: tuple[str, ...]
     minutes: float
-    arguments: tuple[str, ...] = ("--output", "$OUTPUT")
+    data: str = ""
+    source: str = ""
     parts: tuple[str, ...] = ()
+    result: str = ""
 
 
 _THREE = (0, 1, 2)
@@ -133,13 +138,36 @@ SCRIPTS: Final = {
     "ablations.mars": Script(
         "Ablations",
         "ablations.py",
-        "mars/sequences.tsv",
-        45,
         ("--format", "sequences", "--data", "$DATA", "--output", "$OUTPUT"),
-        ("ablation_variants.py",),
+        45,
+        data="mars/sequences.tsv",
+        parts=("ablation_variants.py",),
     ),
-    "staleness": Script("Staleness", "staleness.py", "mars", 60),
-    "ray-scaling": Script("Scaling with Ray workers", "ray_scaling.py", "", 40),
+    "staleness.mars": Script(
+        "Staleness, Mars",
+        "staleness.py",
+        ("mars", "--store", "$STORE", "--output", "$OUTPUT", "--work", "$WORK"),
+        20,
+        data="mars",
+        source="mars",
+        result="staleness",
+    ),
+    "staleness.videos": Script(
+        "Staleness, MOOCCube videos",
+        "staleness.py",
+        ("videos", "--events", "$DATA", "--output", "$OUTPUT", "--work", "$WORK"),
+        40,
+        data="mooccube/video_watch.tsv",
+        result="staleness",
+    ),
+    "ray-scaling": Script(
+        "Scaling with Ray workers",
+        "ray_scaling.py",
+        ("--data", "$GRAPHREC_DATA", "--output", "$OUTPUT"),
+        70,
+        parts=("ray_scaling_part.py",),
+        result="ray_scaling",
+    ),
 }
 
 Job = Evaluation | StoreEvaluation | Script
@@ -168,7 +196,7 @@ TABLES: Final = {
     "ml-1m": ("ml-1m.loo-full",),
     "gowalla": ("gowalla.split-full",),
     "ablations": ("ablations.mars",),
-    "staleness": ("staleness",),
+    "staleness": ("staleness.mars", "staleness.videos"),
     "ray-scaling": ("ray-scaling",),
 }
 """Name on the command line -> result files; the quick ones first."""
@@ -176,5 +204,8 @@ TABLES: Final = {
 
 def result_names(job: str) -> dict[int, str]:
     """Seed -> result file without .json of a job."""
-    seeds = getattr(JOBS[job], "seeds", (0,))
+    found = JOBS[job]
+    if isinstance(found, Script):
+        return {0: found.result or job}
+    seeds = found.seeds if isinstance(found, Evaluation) else (0,)
     return {seed: f"{job}.seed-{seed}" if seed else job for seed in seeds}

@@ -1,67 +1,60 @@
-"""Writes the results section of README.md from the files in benchmarks/results.
+"""Writes the results of README.md and docs/models.md from the files in benchmarks/results.
 
-    python benchmarks/results_table.py          rewrite the section
-    python benchmarks/results_table.py --check  only say whether it is as it would be written
+    python benchmarks/results_table.py          rewrite them
+    python benchmarks/results_table.py --check  only say whether they are as they would be written
 
-A file is read where ``EVALUATIONS`` or ``STORES`` name it (what ``graphrec evaluate --output``
-wrote) or ``SERVICE``; each table says which command makes its figures.
+Which files there are and which command makes each stands in ``model_tables.py``; what ours are
+compared with, in ``published.py``.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from model_tables import COLD, CURVE, EVALUATIONS, FEW_SHOT, STORES, Evaluation, StoreEvaluation
+from render_ablations import ablations
+from render_published import main_table
+from results_files import read_json, read_result
+
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-
-_BARE = "graphrec evaluate --format {form} --data $GRAPHREC_DATA/{data} --protocol {protocol}"
-
-EVALUATIONS: Final = {
-    "mars.loo-full": ("Mars, workplace learning", "sequences", "mars/sequences.tsv", "loo-full"),
-    "mooccube.loo-full": ("MOOCCube, videos", "sequences", "mooccube/sequences.tsv", "loo-full"),
-    "mooccubex.loo-full": ("MOOCCubeX", "sequences", "mooccubex/sequences.tsv", "loo-full"),
-    "mooccubex.loo-100": ("MOOCCubeX", "sequences", "mooccubex/sequences.tsv", "loo-100"),
-    "ml-1m.loo-full": ("MovieLens 1M", "pairs", "ml-1m/ml-1m.txt", "loo-full"),
-    "beauty.loo-full": ("Beauty", "sequences", "beauty/Beauty.txt", "loo-full"),
-    "gowalla.split-full": ("Gowalla", "split", "gowalla", "split-full"),
-}
-"""File name without .json -> title, form, data, protocol."""
-
-STORES: Final = {
-    "mooccube.store": ("MOOCCube, the whole graph", "mooccube"),
-    "mooccubex.store": ("MOOCCubeX, the whole graph", "mooccubex"),
-}
-"""The same over a store that holds an import: file name -> title, source."""
 
 SERVICE: Final = "serve_wrk"
 
 _METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
 _BEYOND = ("coverage@10", "gini@10", "novelty@10", "popularity_lift@10", "diversity@10")
+_CURVE = ("ndcg@10", "coverage@10", "novelty@10", "gini@10")
+_COLD = ("recall@10", "ndcg@10")
 
 
 def render(folder: Path) -> str:
-    """The section's text, of the files that are there."""
-    parts: list[str] = []
-    for name, (title, form, data, protocol) in EVALUATIONS.items():
-        if found := _read(folder, name):
-            command = _BARE.format(form=form, data=data, protocol=protocol)
-            parts.append(_evaluation(f"{title} ({protocol})", command, found))
-    for name, (title, source) in STORES.items():
-        if found := _read(folder, name):
-            command = f"graphrec import {source} $GRAPHREC_DATA/{source} && graphrec evaluate"
-            parts.append(_evaluation(f"{title} ({found['protocol']})", command, found))
-    if found := _read(folder, SERVICE):
+    """README's section, of the files that are there."""
+    parts = [main_table(folder)]
+    for name, job in EVALUATIONS.items():
+        if found := read_result(folder, name):
+            parts.append(_evaluation(f"{job.title} ({job.protocol})", _told(job), found))
+    for name, store in STORES.items():
+        if found := read_result(folder, name):
+            parts.append(_evaluation(f"{store.title} ({found['protocol']})", _told(store), found))
+    for name, store in {**COLD, **FEW_SHOT}.items():
+        if found := read_result(folder, name):
+            parts.append(_cold(f"{store.title} ({found['protocol']})", _told(store), found))
+    for name, job in CURVE.items():
+        if found := read_result(folder, name):
+            parts.append(_curve(job.title, _told(job), found))
+    if found := read_json(folder, SERVICE):
         parts.append(_service(found))
     return "\n\n".join(parts)
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _told(job: Evaluation | StoreEvaluation) -> str:
+    if isinstance(job, Evaluation):
+        return f"graphrec {' '.join(job.command())}"
+    protocol = "" if job.protocol == "loo-full" else f" --protocol {job.protocol}"
+    data = f"{job.source} $GRAPHREC_DATA/{job.source}"
+    return f"graphrec import {data} && graphrec evaluate{protocol}"
 
 
 def _evaluation(title: str, command: str, found: dict[str, Any]) -> str:
@@ -93,7 +86,16 @@ def _cell(value: float, *, is_best: bool) -> str:
 
 
 def _remarks(found: dict[str, Any]) -> Iterator[str]:
-    yield f"Seed {found['seed']}, two CPU cores, peak memory {found['peak_memory_mb']:,} MiB."
+    if seeds := found.get("seeds"):
+        yield f"Mean of seeds {', '.join(map(str, seeds))};"
+        if deviation := found["deviation"].get("pipeline"):
+            yield f"standard deviation of the pipeline's NDCG@10 {deviation:.4f};"
+        yield "the rest of seed 0,"
+    else:
+        yield f"Seed {found['seed']},"
+    yield f"two CPU cores, peak memory {found['peak_memory_mb']:,} MiB."
+    if found.get("made", {}).get("is_resumed"):
+        yield "Resumed after an interruption: seconds are those since."
     weights = found.get("weights", {})
     if weights:
         told = ", ".join(f"{part} {weight:+.2f}" for part, weight in weights.items())
@@ -103,6 +105,40 @@ def _remarks(found: dict[str, Any]) -> Iterator[str]:
             yield f"{part.capitalize()} earns no weight here."
     for name, reason in found.get("skipped", {}).items():
         yield f"Without {name}: {reason}."
+
+
+def _cold(title: str, command: str, found: dict[str, Any]) -> str:
+    """A cold-start protocol: NDCG@10 (and recall@10 where courses are cold) by what is asked."""
+    asked = found["num_asked"]
+    is_few_shot = found["protocol"] == "few-shot"
+    metrics = ("ndcg@10",) if is_few_shot else _COLD
+    heads = [
+        f"after {where}: {num:,}" if is_few_shot else f"{metric}, {where}"
+        for where, num in asked.items()
+        for metric in metrics
+    ]
+    lines = [f"**{title}**: `{command}`", "", f"| model | {' | '.join(heads)} |"]
+    lines.append("|---|" + "--:|" * len(heads))
+    for model, row in found["results"].items():
+        cells = [f"{row[where][metric]:.4f}" for where in asked for metric in metrics]
+        lines.append(f"| {model} | {' | '.join(cells)} |")
+    told = (
+        "NDCG@10 after so many events, and the learners asked."
+        if is_few_shot
+        else (
+            f"{found['num_cold_courses']:,} cold courses; ranked among all courses, and among the "
+            "cold ones alone."
+        )
+    )
+    return "\n".join([*lines, "", f"{told} Seed {found['seed']}."])
+
+
+def _curve(title: str, command: str, found: dict[str, Any]) -> str:
+    lines = [f"**{title}**, on validation: `{command}`", ""]
+    lines += [f"| weight | {' | '.join(_CURVE)} |", "|--:|" + "--:|" * len(_CURVE)]
+    for row in found["curve"]:
+        lines.append(f"| {row['weight']:.2f} | {' | '.join(f'{row[m]:.4f}' for m in _CURVE)} |")
+    return "\n".join(lines)
 
 
 def _service(found: dict[str, Any]) -> str:
@@ -128,19 +164,31 @@ def _service(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SECTIONS: Final = {"README.md": ("results", render), "docs/models.md": ("ablations", ablations)}
+"""Page -> the mark around what is written, and what writes it."""
+
+
+def fresh(root: Path, page: str) -> tuple[str, str]:
+    """A page as it is, and as it would be written."""
+    mark, write = SECTIONS[page]
+    text = (root / page).read_text(encoding="utf-8")
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    return text, f"{head}{begin}\n{write(root / 'benchmarks' / 'results')}\n{end}{tail}"
+
+
 def main() -> int:
-    """Rewrite the section, or check it."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    fresh = f"{head}{BEGIN}\n{render(ROOT / 'benchmarks' / 'results')}\n{END}{tail}"
-    if "--check" in sys.argv[1:]:
-        if fresh != text:
-            print("README.md: its results are not those of benchmarks/results", file=sys.stderr)
-        return int(fresh != text)
-    readme.write_text(fresh, encoding="utf-8")
-    return 0
+    """Rewrite the sections, or check them."""
+    stale = 0
+    for page in SECTIONS:
+        text, wanted = fresh(ROOT, page)
+        if "--check" not in sys.argv[1:]:
+            (ROOT / page).write_text(wanted, encoding="utf-8")
+        elif wanted != text:
+            print(f"{page}: its results are not those of benchmarks/results", file=sys.stderr)
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":
