@@ -34,8 +34,17 @@ def test_a_bundle_is_made_again_bit_by_bit(tmp_path: Path) -> None:
     write_parquet(load_catalogue(), SimulatorConfig(num_learners=150, seed=1), data)
     assert run(store, "import", "native", str(data))[0] == 0
     models = ("--models", "popularity,itemknn,graph,sequence", "--max-epochs", "1")
-    code, trained, log = run(store, "train", *models, "--seed", "3")
+    tuned = tmp_path / "tuned.json"
+    tuned.write_text('{"graph": {"config": {"embedding_dim": 32, "max_epochs": 7}}}')
+    code, trained, log = run(store, "train", *models, "--seed", "3", "--config", str(tuned))
     assert code == 0, log
+    config = BundleStore(store / "bundles").load(trained["bundle"]).manifest["config"]
+    assert config["options"]["configs"] == {"graph": {"embedding_dim": 32, "max_epochs": 7}}
+    # An option of the command line stands before the file, the file before the default.
+    used = config["models"]["graph"]
+    assert (used["embedding_dim"], used["max_epochs"], used["seed"]) == (32, 1, 3)
+    assert config["models"]["sequence"]["embedding_dim"] != 32
+    tuned.unlink()  # the bundle says it all
     code, found, log = run(store, "reproduce")
     assert code == 0, f"{found}\n{log}"
     assert found["bundle"] == trained["bundle"]
