@@ -135,10 +135,7 @@ def trained(dataset: Dataset, options: TrainOptions) -> Made:
 def updated(before: Before, dataset: Dataset, config: WarmStartConfig) -> Made:
     """As ``graphrec update``, in this process."""
     begun = time.process_time()
-    done = refresh(before, dataset, NO_SIGNALS, config)
-    print(
-        f"  epochs {done.epochs}, blend {done.blend}, {done.before.metrics} -> {done.now.metrics}"
-    )
+    done = refresh(before, dataset, NO_SIGNALS, config, report=say)
     made = Before(done.pipeline, done.parameters, before.configs, dataset)
     return Made(made, (time.process_time() - begun) / 60)
 

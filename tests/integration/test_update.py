@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from graphrec.bundle import Bundle, BundleStore
-from graphrec.bundle_compare import compare_bundles
 from graphrec.cli.main import app
 from graphrec.dataset import Dataset, Histories
 from graphrec.demo.catalogue import load_catalogue
@@ -193,12 +192,17 @@ def test_nothing_new_is_said_and_no_bundle_made(world: World, updated: dict[str,
     assert len(world.bundles.list()) == count
 
 
-def test_the_same_update_gives_the_same_bits(world: World, updated: dict[str, Any]) -> None:
-    given = ("--snapshot", str(world.after.directory), "--passes", "2", "--seed", "3")
-    again = world.run(world.parent.id, *given)
-    one, other = (world.bundles.load(made["bundle"]) for made in (updated, again))
-    different = [f for f in compare_bundles(one, other) if not f.is_same]
-    assert [f.name for f in different if f.name != "card.md"] == []
+def test_it_is_made_again_bit_by_bit_from_its_parent(world: World, updated: dict[str, Any]) -> None:
+    store = str(world.settings.store_dir)
+    told = ("reproduce", updated["bundle"], "--store", store, "--json")
+    done = CliRunner().invoke(app, told, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert [one for one in found["files"] if not one["is_same"]] == []
+    assert found["ndcg@10"]["now"] == found["ndcg@10"]["before"] > 0
+    assert {"parameters/graph.safetensors", "models/sequence.safetensors"} <= {
+        one["name"] for one in found["files"]
+    }
 
 
 def test_without_passes_old_courses_score_as_before(world: World, updated: dict[str, Any]) -> None:

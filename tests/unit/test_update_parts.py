@@ -12,6 +12,7 @@ from planted import bare, walks, with_contents
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
+from graphrec.bundle import Bundle, BundleStore, BundleWriter
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.features.changes import find_changes
@@ -20,7 +21,10 @@ from graphrec.models.fitting import create_run, default_config, fit_neural, hold
 from graphrec.models.training import Outcome
 from graphrec.models.warm_start import Trained, WarmStartConfig, fine_tune
 from graphrec.recommend.growth import growth, hold_out_new, in_rows, new_entries
+from graphrec.recommend.validate import Validated
 from graphrec.schema import TABLES
+from training.checkpoints import read_outcome
+from training.train import CHAMPION, _decide
 
 EMPTY = {name: spec.schema.empty_table() for name, spec in TABLES.items()}
 
@@ -175,6 +179,8 @@ def test_an_interrupted_one_goes_on(grown: tuple[Dataset, Dataset], tmp_path: Pa
     state.write_text(state.read_text().replace('"is_finished": true', '"is_finished": false'))
     resumed = gone_on("graph", start, grown, passes=3, run_dir=tmp_path)
     assert resumed.state.epoch == whole.state.epoch == 3
+    kept = read_outcome("graph", tmp_path)  # as a Ray worker's checkpoint is read
+    assert kept.parameters.keys() == start.parameters.keys()
     np.testing.assert_array_equal(resumed.model.state()["vectors"], whole.model.state()["vectors"])
 
 
@@ -195,3 +201,34 @@ def test_every_table_of_items_is_declared(name: str, grown: tuple[Dataset, Datas
     sizes = (data.num_items, data.num_items + 1, len(data.skills))
     tables = {n for n, a in run.parameters().items() if a.ndim == 2 and len(a) in sizes}
     assert tables == {table for table, _ in run.ROWS}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ((0.20, 0.02), True),  # the old one finds less of the same events
+        ((0.31, 0.02), True),  # more, within the noise of the difference
+        ((0.35, 0.02), False),
+        (None, False),  # a training: .3 against the .5 of the last training, not of the update
+    ],
+)
+def test_who_serves_after_an_update(
+    asked: tuple[float, float] | None, expected: bool, tmp_path: Path
+) -> None:
+    data = bare([[0, 1]], 10)
+    bundles = BundleStore(tmp_path)
+
+    def write(writer: BundleWriter) -> None:
+        writer.table("items", data.items.to_arrow("course_id"))
+
+    def publish(snapshot_hash: str, **told: object) -> Bundle:
+        info = {"snapshot_hash": snapshot_hash, "metrics": {"pipeline": {"ndcg@10": 0.1}}}
+        return bundles.publish(write, info=info | told)
+
+    old = publish("old", update={"trained": {"ndcg@10": 0.5}})
+    bundles.set_alias(CHAMPION, old.id)
+    new = publish("new")
+    found = Validated({"ndcg@10": 0.3, "recall@10": 0.4}, 0.01, 100)
+    is_champion, verdict = _decide(bundles, new, found, data, asked)
+    assert is_champion == expected, verdict
+    assert bundles.alias(CHAMPION) == (new.id if expected else old.id)
