@@ -46,6 +46,19 @@ class Settings(BaseSettings):
         description="Folder of the vectors of texts already read; it may be deleted.",
     )
 
+    novelty: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="How far what everybody takes stands back in recommendations, 0 to 1.",
+    )
+    exploration: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="Share of a list's places given to courses that few learners took or none.",
+    )
+
     @property
     def store_dir(self) -> Path:
         """The store, with ``~`` expanded; not created."""

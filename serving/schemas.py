@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.events.schema import EventOutcome
 from graphrec.graph.snapshot import Snapshot
-from graphrec.recommend.schemas import K_DEFAULT, K_MAX, CourseFilters, RecommendRequest
+from graphrec.recommend.schemas import (
+    K_DEFAULT,
+    K_MAX,
+    MAX_EXPLORATION,
+    CourseFilters,
+    RecommendRequest,
+)
 
 
 class RecommendQuery(BaseModel):
@@ -26,6 +32,15 @@ class RecommendQuery(BaseModel):
     min_hours: float | None = Field(default=None, ge=0, description="At least this many hours.")
     max_hours: float | None = Field(default=None, ge=0, description="At most this many hours.")
     exclude: list[str] = Field(default=[], max_length=500, description="Courses never given.")
+    novelty: float | None = Field(
+        default=None, ge=0, le=1, description="How far what everybody takes stands back."
+    )
+    exploration: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_EXPLORATION,
+        description="Share of the places given to courses that few learners took or none.",
+    )
 
     def to_request(self, learner_id: str) -> RecommendRequest:
         """The request of the recommender; every field is checked already."""
@@ -43,6 +58,8 @@ class RecommendQuery(BaseModel):
             filters=filters,
             exclude=self.exclude,
             k=self.k,
+            novelty=self.novelty,
+            exploration=self.exploration,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from graphrec.bundle import Bundle, BundleStore
+from graphrec.bundle import Bundle, BundleStore, BundleWriter
 from graphrec.errors import MissingExtraError, SourceError, TrainingError
 from graphrec.features.changes import Changes, find_changes
 from graphrec.features.dataset import dataset_from_tables
@@ -22,6 +22,8 @@ from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
 from graphrec.models.fitting import config_type
 from graphrec.models.warm_start import WarmStartConfig
+from graphrec.recommend.explorer import read_explorer, write_explorer
+from graphrec.recommend.explorer_fit import Exploration
 from graphrec.recommend.model_io import (
     TrainedPipeline,
     read_parameters,
@@ -100,7 +102,13 @@ def update(
         refreshed.pipeline, dataset.items, trained.has_commitments, refreshed.parameters
     )
     info = _info(parent, data, config, changes, refreshed)
-    bundle = bundles.publish(lambda writer: write_pipeline(writer, kept), info=info)
+    explorer = Exploration.of(read_explorer(parent)).publish(refreshed.pipeline, dataset)
+
+    def write(writer: BundleWriter) -> None:
+        write_pipeline(writer, kept)
+        write_explorer(writer, explorer)
+
+    bundle = bundles.publish(write, info=info)
     asked = None
     if bundles.alias(CHAMPION) == parent.id:
         is_told = refreshed.now.num_learners >= _MIN_ASKED

@@ -2,9 +2,11 @@
 
 For cold courses, beside every model that keeps something of each course, stands
 ``<model>+content``: the same with cold courses placed by their content
-(``graphrec.models.cold_items``). The pipeline is composed of the models so placed.
-``cold_blend`` is a blend of the same models in which every course, warm ones too, counts
-as if nobody had taken it yet: learned on warm courses, it ranks cold ones.
+(``graphrec.models.cold_items``). The pipeline is composed of the models so placed, as
+``train`` publishes it. ``cold_blend`` is a blend of the same models in which every course,
+warm ones too, counts as if nobody had taken it yet: learned on warm courses, it ranks cold
+ones. ``pipeline+exploration`` has the lists that the recommender answers: the pipeline's,
+one place in ten given to a course with few learners or none, as ``cold_blend`` ranks them.
 """
 
 from __future__ import annotations
@@ -26,12 +28,34 @@ from graphrec.models.base import Model
 from graphrec.models.cold_items import with_cold_items
 from graphrec.models.content import ContentModel
 from graphrec.models.registry import MODEL_NAMES
-from graphrec.recommend.compose import FitNeural, Fitted, Report, Validation, compose, fit_models
+from graphrec.recommend.compose import (
+    MAX_BLENDED,
+    FitNeural,
+    Fitted,
+    Report,
+    Validation,
+    compose,
+    fit_models,
+    learn_blend,
+)
+from graphrec.recommend.explorer import Explorer
+from graphrec.recommend.explorer_fit import (
+    exploration_cost,
+    explored_lists,
+    fit_explorer,
+    learn_exploration,
+    left_out_pipeline,
+    with_untaken,
+)
 from graphrec.recommend.pipeline import POPULARITY, Pipeline
 
 ColdProtocol = Literal["cold-course", "few-shot"]
 COLD_PROTOCOLS: tuple[str, ...] = get_args(ColdProtocol)
 PIPELINE, CHANCE, COLD_BLEND = "pipeline", "chance", "cold_blend"
+EXPLORED = f"{PIPELINE}+exploration"
+
+_LISTED = 20
+"""Places of the lists that are measured."""
 
 Figures = dict[str, dict[str, float]]
 """Where (``all`` and ``cold``, or the number of events) -> metrics."""
@@ -93,14 +117,10 @@ def evaluate_cold_courses(
             report(f"{name}: scoring the test")
             results[name] = row(_always(published(model)))
     if PIPELINE in names:
+        report("pipeline: learning the blend")
         told = task.known(signals).take(questions.learners).before(questions.times)
-        for name, parts in (
-            (PIPELINE, {**fitted.models, **placed}),
-            (COLD_BLEND, _placed(fitted.models, train, left_out=True)),
-        ):
-            if parts.keys() >= {POPULARITY}:
-                report(f"{name}: learning the blend")
-                results[name] = row(_blended(parts, validation, told, seed, report))
+        scores = _published_scores(fitted.models, train, validation, told, seed, report)
+        results |= {name: row(score) for name, score in scores.items()}
     asked = dict.fromkeys(ranked, len(questions))
     return ColdEvaluation(results, fitted, asked, int(task.is_cold.sum()))
 
@@ -170,36 +190,80 @@ def _fit(
     )
 
 
-def _placed(
-    models: dict[str, Model], train: Dataset, *, left_out: bool = False
-) -> dict[str, Model]:
-    """The models that learn of each course, with untaken ones placed; none without content.
-
-    ``left_out``: with all courses placed, and the content model beside them.
-    """
-    if not ContentModel.applies_to(train):
+def _placed(models: dict[str, Model], train: Dataset) -> dict[str, Model]:
+    """The models that learn of each course, with untaken ones placed; none without content."""
+    content = _content(models, train)
+    if content is None:
         return {}
+    vectors, is_warm = content.item_vectors(), _is_taken(train)
+    placed = {n: with_cold_items(model, vectors, is_warm) for n, model in models.items()}
+    return {n: model for n, model in placed.items() if model is not models[n]}
+
+
+def _content(models: dict[str, Model], train: Dataset) -> ContentModel | None:
+    """The content model, fitted where it is no row; None where the data has no content."""
     found = models.get("content")
-    content = found if isinstance(found, ContentModel) else ContentModel().fit(train)
-    is_warm = np.bincount(train.histories.items, minlength=train.num_items) > 0
-    placed = {
-        name: with_cold_items(model, content.item_vectors(), is_warm, left_out=left_out)
-        for name, model in models.items()
-    }
-    found_by_all = {n: model for n, model in placed.items() if model is not models[n]}
-    return {**found_by_all, "content": content} if left_out else found_by_all
+    if isinstance(found, ContentModel):
+        return found
+    return ContentModel().fit(train) if ContentModel.applies_to(train) else None
 
 
-def _blended(
+def _is_taken(train: Dataset) -> np.ndarray:
+    return np.bincount(train.histories.items, minlength=train.num_items) > 0
+
+
+def _published_scores(
     models: dict[str, Model],
+    train: Dataset,
     validation: Validation,
     told: LearnerSignals,
     seed: int,
     report: Report,
-) -> Callable[[np.ndarray], Score]:
-    """What is ranked -> scores of a pipeline of these models, its blend learned on validation."""
-    pipeline = compose(models, validation, seed=seed, report=report)
-    return lambda is_ranked: _pipeline_score(pipeline, told, is_ranked)
+) -> dict[str, Callable[[np.ndarray], Score]]:
+    """Row -> what is ranked -> scores: of what is published, and of what ranks cold courses.
+
+    Args:
+        models: Fitted on ``train``.
+        train: What was learned from.
+        validation: What the blends are learned on.
+        told: Signals of those who are asked.
+        seed: Of samples.
+        report: Told of each step.
+    """
+    content = _content(models, train)
+    if content is None:
+        pipeline = compose(dict(models), validation, seed=seed, report=report)
+        return {PIPELINE: lambda mask: _pipeline_score(pipeline, told, mask)}
+    with_content = {**models, "content": content}
+    placed = compose(with_untaken(with_content, train), validation, seed=seed, report=report)
+    left_out = left_out_pipeline(placed, content, _is_taken(train))
+    left_out.blend = learn_blend(left_out, validation.sample(MAX_BLENDED, seed))
+    found: dict[str, Callable[[np.ndarray], Score]] = {
+        PIPELINE: lambda mask: _pipeline_score(placed, told, mask),
+        COLD_BLEND: lambda mask: _pipeline_score(left_out, told, mask),
+    }
+    blend = learn_exploration(placed, train, validation, seed=seed)
+    explorer = fit_explorer(placed, train, blend)
+    if explorer is not None:
+        report(exploration_cost(placed, explorer, validation, seed=seed).describe())
+        found[EXPLORED] = lambda mask: _explored_score(placed, explorer, told, mask)
+    return found
+
+
+def _explored_score(
+    pipeline: Pipeline, explorer: Explorer, signals: LearnerSignals, is_ranked: np.ndarray
+) -> Score:
+    """The places of lists with exploration as scores, -inf outside."""
+
+    def score(histories: Histories, rows: np.ndarray) -> np.ndarray:
+        asked = Validation(histories, np.zeros(len(rows), np.int64), signals.take(rows))
+        _, lists = explored_lists(pipeline, explorer, asked, _LISTED, allowed=is_ranked)
+        dense = np.full((len(rows), pipeline.num_items), -np.inf, np.float32)
+        owners, places = np.nonzero(lists >= 0)
+        dense[owners, lists[owners, places]] = -places
+        return dense
+
+    return score
 
 
 def _pipeline_score(pipeline: Pipeline, signals: LearnerSignals, is_ranked: np.ndarray) -> Score:

@@ -7,9 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from graphrec.recommend.engine import Engine, Picked
+from graphrec.recommend.engine import Engine
+from graphrec.recommend.knobs import PLAIN, Knobs
 from graphrec.recommend.learners import Learner
 from graphrec.recommend.mastery import FROM_ENROLMENT, LearnerState, with_completed
+from graphrec.recommend.picked import EXPLORATION, Picked
 from graphrec.recommend.schemas import (
     Reason,
     RecommendedCourse,
@@ -19,7 +21,7 @@ from graphrec.recommend.schemas import (
 
 
 def answer(
-    engine: Engine, learner: Learner, request: RecommendRequest, k: int
+    engine: Engine, learner: Learner, request: RecommendRequest, k: int, knobs: Knobs = PLAIN
 ) -> RecommendResponse:
     """The ``k`` best courses for a learner under a request's conditions.
 
@@ -28,13 +30,14 @@ def answer(
         learner: Who asks; an anonymous one has no history.
         request: Session, role, filters and exclusions.
         k: How many.
+        knobs: Novelty and exploration.
     """
     recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
     role_id = request.target_role_id or learner.target_role_id
     is_plain = not recent and not request.exclude and request.filters.is_empty
     allowed = partial(engine.allowed, learner, recent, request)
     session = engine.session(learner, recent)
-    picked = engine.pick(session, allowed, role_id, k, is_plain=is_plain)
+    picked = engine.pick(session, allowed, role_id, k, knobs, is_plain=is_plain)
     kept = session.reasons if session is not None and is_plain else {}
     reasons = _Reasons(engine, learner, recent, role_id, kept)
     return RecommendResponse(
@@ -43,7 +46,7 @@ def answer(
         is_cold=not (learner.rows or recent),
         bundle=engine.bundle_id,
         courses=_describe(engine, picked, reasons),
-        warnings=_warnings(request, learner, recent),
+        warnings=_warnings(request, learner, recent, picked, knobs),
     )
 
 
@@ -56,7 +59,7 @@ class _Reasons:
         learner: Learner,
         recent: Sequence[str],
         role_id: str | None,
-        kept: dict[tuple[str | None, str], Reason],
+        kept: dict[tuple[str | None, str, bool], Reason],
     ) -> None:
         self._engine = engine
         self._learner = learner
@@ -64,14 +67,19 @@ class _Reasons:
         self._role_id = role_id
         self._kept = kept
 
-    def of(self, course_ids: Sequence[str], rows: Sequence[int]) -> list[Reason]:
+    def of(
+        self, course_ids: Sequence[str], rows: Sequence[int], explored: Sequence[int]
+    ) -> list[Reason]:
         """The best reason for each course.
 
         Args:
             course_ids: Recommended.
             rows: Their dense items.
+            explored: Positions of those given to explore.
         """
-        keys = [(self._role_id, course_id) for course_id in course_ids]
+        keys = [(self._role_id, course_id, False) for course_id in course_ids]
+        for place in explored:
+            keys[place] = (self._role_id, course_ids[place], True)
         if any(key not in self._kept for key in keys):
             history = [*self._learner.history, *self._recent]
             found = self._engine.explainer.explain(
@@ -81,6 +89,7 @@ class _Reasons:
                 target_role_id=self._role_id,
                 num_learners=self._engine.num_learners[rows],
                 rows=self._engine.rows_of(history),
+                explored=explored,
             )
             self._kept.update(zip(keys, found, strict=True))
         return [self._kept[key] for key in keys]
@@ -88,17 +97,17 @@ class _Reasons:
 
 def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[RecommendedCourse]:
     """The picked items as they are answered."""
-    parts = tuple(picked.shares)
     # Rounded as one array: ten courses of nine parts would be a hundred calls.
-    columns = [picked.scores, *picked.shares.values()]
-    rounded = np.round(np.stack(columns, axis=1).astype(np.float64), 6).tolist()
+    columns = np.concatenate([picked.scores[:, None], picked.shares], axis=1)
+    rounded = np.round(columns.astype(np.float64), 6).tolist()
     rows = picked.items.tolist()
     ids = engine.items.ids(rows)
     courses = []
-    for course_id, (score, *shares), reason in zip(
-        ids, rounded, reasons.of(ids, rows), strict=True
-    ):
+    found = reasons.of(ids, rows, picked.explored)
+    for number, course_id in enumerate(ids):
         course = engine.catalogue.courses[course_id]
+        score, *shares = rounded[picked.places[number]]
+        is_explored = number in picked.explored
         courses.append(
             RecommendedCourse(
                 course_id=course_id,
@@ -108,8 +117,11 @@ def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[Recomme
                 language=course.language,
                 provider=course.provider,
                 score=score,
-                scores=dict(zip(parts, shares, strict=True)),
-                reason=reason,
+                scores={EXPLORATION: score}
+                if is_explored
+                else dict(zip(picked.parts, shares, strict=True)),
+                is_exploration=is_explored,
+                reason=found[number],
             )
         )
     return courses
@@ -122,11 +134,19 @@ def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:
     return with_completed(learner.state, recent, learner.catalogue, FROM_ENROLMENT)
 
 
-def _warnings(request: RecommendRequest, learner: Learner, recent: Sequence[str]) -> list[str]:
+def _warnings(
+    request: RecommendRequest,
+    learner: Learner,
+    recent: Sequence[str],
+    picked: Picked,
+    knobs: Knobs,
+) -> list[str]:
     found: list[str] = []
     if request.learner_id is not None and not learner.is_known:
         found.append("This learner is unknown: the answer is the same for any newcomer.")
     unknown = sorted(set(request.recent_courses) - set(recent))
     if unknown:
         found.append(f"Not in the catalogue and ignored: {', '.join(unknown[:10])}.")
+    if request.novelty and knobs.novelty and picked.source != "pipeline":
+        found.append("Without a history popularity is all there is: novelty changes nothing.")
     return found

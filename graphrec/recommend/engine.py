@@ -6,8 +6,8 @@ Immutable once built, so that a request keeps one view while a new champion is t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,95 +16,32 @@ from graphrec.features.signals import ROLE, LearnerSignals, RoleScores
 from graphrec.ids import IdMap
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.explain import Explainer
+from graphrec.recommend.explorer import Explorer
 from graphrec.recommend.filters import Eligibility
+from graphrec.recommend.knobs import EXPLORED, PLAIN, SHORTLISTED, Knobs
 from graphrec.recommend.learners import Learner, histories_of
 from graphrec.recommend.model_io import TrainedPipeline
-from graphrec.recommend.pipeline import Pipeline, Ranking, Shortlists, Vectors, top_positions
+from graphrec.recommend.picked import Picked
+from graphrec.recommend.pipeline import (
+    NOVELTY,
+    POPULARITY,
+    Pipeline,
+    Ranking,
+    Shortlists,
+    Vectors,
+    top_positions,
+)
 from graphrec.recommend.prepared import Prepared
-from graphrec.recommend.schemas import Reason, RecommendRequest, Source
+from graphrec.recommend.schemas import RecommendRequest, Source
+from graphrec.recommend.session import Session
 
 _ANYTHING = RecommendRequest()
 
 _ROLE_OVER_POPULARITY = 2.0
 """Without a history: a course with all that the role needs outweighs the most popular one."""
 
-
-SHORTLISTED = 64
-"""Candidates kept of a learner; whoever asks for more is retrieved for anew."""
-
 _MAX_ROLES = 4
 """Roles for which a learner's shortlist is kept."""
-
-
-class Session:
-    """A learner and the courses of this session, in a bundle's terms; worked out when asked.
-
-    Args:
-        learner: As read.
-        trained: Whose items and models.
-        recent: Courses after the stored history, oldest first.
-
-    Attributes:
-        shortlists: Of requests without conditions, by the role aimed at; they stand as
-            long as the history, so that such a request only reranks.
-        reasons: Reasons given, by role and course; they rest on the same history.
-    """
-
-    def __init__(
-        self, learner: Learner, trained: TrainedPipeline, recent: Sequence[str] = ()
-    ) -> None:
-        self._learner = learner
-        self._trained = trained
-        self._recent = recent
-        self.shortlists: dict[str | None, Shortlists] = {}
-        self.reasons: dict[tuple[str | None, str], Reason] = {}
-
-    @property
-    def history(self) -> Histories:
-        """What was taken, of this one learner."""
-        return self._known[0]
-
-    @property
-    def views(self) -> Histories | None:
-        """Weaker signals, or None."""
-        return self._known[1]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was taken nor viewed that the bundle knows."""
-        num_views = 0 if self.views is None else len(self.views.items)
-        return len(self.history.items) + num_views == 0
-
-    @cached_property
-    def vectors(self) -> Vectors:
-        """Session vectors by part."""
-        return self._trained.pipeline.encode(self.history)
-
-    @cached_property
-    def _known(self) -> tuple[Histories, Histories | None]:
-        items = self._trained.items
-        committed = self._trained.has_commitments
-        history, views = histories_of([self._learner], items, committed=committed)
-        if self._recent:
-            history = _followed_by(history, items.indices(self._recent))
-        return history, views
-
-
-@dataclass(frozen=True)
-class Picked:
-    """The best items for one learner, best first.
-
-    Attributes:
-        items: int [m], m <= k.
-        scores: float32 [m].
-        shares: Part -> float32 [m].
-        source: What they rest on.
-    """
-
-    items: np.ndarray
-    scores: np.ndarray
-    shares: dict[str, np.ndarray]
-    source: Source
 
 
 class Engine:
@@ -115,6 +52,7 @@ class Engine:
         popularity: Learners of each course by id.
         trained: The bundle's pipeline; None: popularity and roles alone.
         bundle_id: Of ``trained``.
+        explorer: The bundle's, or None.
 
     Attributes:
         prepared: Shortlists made before anybody asked, or None.
@@ -126,8 +64,11 @@ class Engine:
         popularity: Mapping[str, float],
         trained: TrainedPipeline | None,
         bundle_id: str | None,
+        explorer: Explorer | None = None,
     ) -> None:
         self.catalogue = catalogue
+        self.explorer = explorer
+        self._fresh = frozenset(() if explorer is None else explorer.items.tolist())
         self.trained = trained
         self.bundle_id = bundle_id
         self.prepared: Prepared | None = None
@@ -178,6 +119,7 @@ class Engine:
         allowed: Callable[[], np.ndarray],
         role_id: str | None,
         k: int,
+        knobs: Knobs = PLAIN,
         *,
         is_plain: bool = False,
     ) -> Picked:
@@ -188,46 +130,52 @@ class Engine:
             allowed: Gives bool [num_items]; asked only where it is needed.
             role_id: The role aimed at.
             k: How many.
+            knobs: Novelty and exploration.
             is_plain: Whether ``allowed`` follows from the learner alone, so that the
                 shortlist may be kept.
         """
         if self.trained is None or session is None:
             return self._cold(allowed(), role_id, k)
-        is_kept = is_plain and k <= SHORTLISTED
+        is_kept = is_plain and knobs.is_shortlist_enough(k)
         shortlist = session.shortlists.get(role_id) if is_kept else None
         if shortlist is None:
             if session.is_empty:
-                return self._cold(allowed(), role_id, k)
+                return self._cold_explored(session, allowed(), role_id, k, knobs)
             shortlist = self._retrieve(
                 self.trained.pipeline,
                 session.history,
                 session.views,
                 [role_id],
                 allowed()[None, : self.num_trained],
-                max(k, SHORTLISTED),
+                max(knobs.num_candidates(k), SHORTLISTED),
+                EXPLORED if is_kept else knobs.num_explored(k),
                 session.vectors,
             )
             if is_kept and len(session.shortlists) < _MAX_ROLES:
                 session.shortlists[role_id] = shortlist
-        return self._picked(self.trained.pipeline.rerank(shortlist, k), 0, allowed, role_id, k)
+        ranking = self.trained.pipeline.rerank(shortlist, k, novelty=knobs.novelty)
+        picked = self._picked(ranking, 0, allowed, role_id, k)
+        return self._explored(picked, shortlist.explored, 0, knobs)
 
-    def pick_many(self, learners: Sequence[Learner], k: int) -> list[Picked]:
+    def pick_many(self, learners: Sequence[Learner], k: int, knobs: Knobs = PLAIN) -> list[Picked]:
         """The best ``k`` courses of each learner, as ``pick`` gives them one by one."""
         rows = [partial(self.allowed, learner) for learner in learners]
         roles = [learner.target_role_id for learner in learners]
         if self.trained is None:
             return [self._cold(row(), role, k) for row, role in zip(rows, roles, strict=True)]
-        shortlists, is_empty = self.shortlists(self.trained, learners, k)
-        ranking = self.trained.pipeline.rerank(shortlists, k)
-        return [
+        size = max(knobs.num_candidates(k), SHORTLISTED) if knobs.novelty else k
+        found, is_empty = self.shortlists(self.trained, learners, size, knobs.num_explored(k))
+        ranking = self.trained.pipeline.rerank(found, k, novelty=knobs.novelty)
+        picked = (
             self._cold(rows[n](), roles[n], k)
             if is_empty[n]
             else self._picked(ranking, n, rows[n], roles[n], k)
             for n in range(len(learners))
-        ]
+        )
+        return [self._explored(one, found.explored, n, knobs) for n, one in enumerate(picked)]
 
     def shortlists(
-        self, trained: TrainedPipeline, learners: Sequence[Learner], size: int
+        self, trained: TrainedPipeline, learners: Sequence[Learner], size: int, num_explored: int
     ) -> tuple[Shortlists, np.ndarray]:
         """Shortlists of learners for the role each aims at, and who has nothing to go by.
 
@@ -235,6 +183,7 @@ class Engine:
             trained: The engine's own.
             learners: As read, one at least.
             size: Candidates of each.
+            num_explored: Courses to explore of each, where the bundle has any.
 
         Returns:
             Shortlists, and bool [n].
@@ -243,7 +192,9 @@ class Engine:
         histories, views = histories_of(learners, trained.items, committed=committed)
         allowed = np.stack([self.allowed(learner)[: self.num_trained] for learner in learners])
         roles = [learner.target_role_id for learner in learners]
-        found = self._retrieve(trained.pipeline, histories, views, roles, allowed, size)
+        found = self._retrieve(
+            trained.pipeline, histories, views, roles, allowed, size, num_explored
+        )
         num_known = histories.lengths + (0 if views is None else views.lengths)
         return found, num_known == 0
 
@@ -269,13 +220,46 @@ class Engine:
         roles: Sequence[str | None],
         allowed: np.ndarray,
         size: int,
+        num_explored: int,
         vectors: Vectors | None = None,
     ) -> Shortlists:
         """Shortlists of n learners; ``allowed`` bool [n, num_trained]."""
         signals = LearnerSignals(self.num_trained, views, self.trained_roles, roles).dense()
-        return pipeline.shortlist(
+        vectors = pipeline.encode(histories) if vectors is None else vectors
+        found = pipeline.shortlist(
             histories, size, allowed=allowed, signals=signals, vectors=vectors
         )
+        if self.explorer is None or not num_explored:
+            return found
+        explored = self.explorer.rank(
+            histories, num_explored, allowed=allowed, signals=signals, vectors=vectors
+        )
+        return replace(found, explored=explored)
+
+    def _cold_explored(
+        self, session: Session, allowed: np.ndarray, role_id: str | None, k: int, knobs: Knobs
+    ) -> Picked:
+        """Without a history: as ``_cold``, with the places that explore."""
+        picked, size = self._cold(allowed, role_id, k), knobs.num_explored(k)
+        if self.explorer is None or not size:
+            return picked
+        signals = LearnerSignals(self.num_trained, None, self.trained_roles, [role_id]).dense()
+        explored = self.explorer.rank(
+            session.history,
+            size,
+            allowed=allowed[None, :],
+            signals=signals,
+            vectors=session.vectors,
+        )
+        return self._explored(picked, explored, 0, knobs)
+
+    def _explored(
+        self, picked: Picked, explored: np.ndarray | None, row: int, knobs: Knobs
+    ) -> Picked:
+        """One learner's list with the places that explore."""
+        if explored is None or not knobs.num_explored(len(picked.items)):
+            return picked
+        return picked.exploring(explored[row].tolist(), self._fresh, knobs.exploration)
 
     def _picked(
         self,
@@ -289,10 +273,15 @@ class Engine:
         assert self.trained is not None  # noqa: S101 - asked by pick and pick_many
         items = ranking.items[row]
         found = int((items >= 0).sum())
-        parts = self.trained.pipeline.parts
-        shares = {part: ranking.shares[row, :found, i] for i, part in enumerate(parts)}
-        warm = Picked(items[:found], ranking.scores[row, :found], shares, "pipeline")
-        return warm if found == k else self._filled(warm, allowed(), role_id, k)
+        shares, parts = ranking.shares[row, :found], self.trained.pipeline.parts
+        if shares.shape[1] > len(parts):
+            parts = (*parts, NOVELTY)
+        warm = Picked.of(items[:found], ranking.scores[row, :found], shares, parts, "pipeline")
+        if found == k:
+            return warm
+        rest = allowed().copy()
+        rest[warm.items] = False
+        return warm.followed_by(self._cold(rest, role_id, k - found))
 
     def _cold(self, allowed: np.ndarray, role_id: str | None, k: int) -> Picked:
         """By what the role needs, then by popularity."""
@@ -303,37 +292,12 @@ class Engine:
         scores = (self._popular + wanted)[rows]
         best = top_positions(scores, k)
         items = rows[best]
-        shares = {"popularity": self._popular[items], ROLE: wanted[items]}
+        shares = np.stack([self._popular[items], wanted[items]], axis=1)
         source: Source = "popularity" if self.trained is None else "content"
-        return Picked(items, scores[best], shares, source)
-
-    def _filled(self, warm: Picked, allowed: np.ndarray, role_id: str | None, k: int) -> Picked:
-        """Fewer candidates than asked: what else is allowed, below them."""
-        rest = allowed.copy()
-        rest[warm.items] = False
-        cold = self._cold(rest, role_id, k - len(warm.items))
-        floor = float(warm.scores.min(initial=0.0))
-        peak = float(cold.scores.max(initial=0.0))
-        shares = {
-            part: np.concatenate([values, np.zeros(len(cold.items), np.float32)])
-            for part, values in warm.shares.items()
-        }
-        return Picked(
-            np.concatenate([warm.items, cold.items]),
-            np.concatenate([warm.scores, cold.scores - peak + floor]),
-            shares,
-            warm.source if len(warm.items) else cold.source,
-        )
+        return Picked.of(items, scores[best], shares, (POPULARITY, ROLE), source)
 
 
 def _role_scores(catalogue: Catalogue, items: IdMap) -> RoleScores:
     needs = {role: frozenset(catalogue.role_needs(role)) for role in catalogue.roles}
     taught_by = {skill: catalogue.courses_teaching(skill) for skill in catalogue.skills}
     return RoleScores(needs, taught_by, items)
-
-
-def _followed_by(history: Histories, recent: np.ndarray) -> Histories:
-    """One history with ``recent`` (int [m], -1 unknown) as its newest items."""
-    newest = list(dict.fromkeys(int(item) for item in recent[::-1] if item >= 0))[::-1]
-    older = [int(item) for item in history.items if int(item) not in set(newest)]
-    return Histories.from_lists([older + newest])

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from graphrec.recommend.catalogue import Catalogue
+from graphrec.models.content import ContentModel
+from graphrec.recommend.catalogue import Catalogue, Course
+from graphrec.recommend.explorer import CONTENT
 from graphrec.recommend.mastery import LearnerState
 from graphrec.recommend.model_io import TrainedPipeline
 from graphrec.recommend.schemas import Reason
@@ -31,6 +33,7 @@ class Explainer:
         target_role_id: str | None,
         num_learners: np.ndarray,
         rows: np.ndarray,
+        explored: Sequence[int] = (),
     ) -> list[Reason]:
         """The best reason for each of some courses.
 
@@ -41,9 +44,10 @@ class Explainer:
             target_role_id: The role aimed at.
             num_learners: int [len(course_ids)], who took each, for want of a better reason.
             rows: What the bundle knows of ``history``: dense rows, int64, newest first.
+            explored: Positions of courses given to explore.
         """
         shared, most = self._most_shared(course_ids, rows)
-        return [
+        found = [
             self._needed_by_role(course_id, state, target_role_id)
             or self._unlocked(course_id, history)
             or self._co_taken(shared[n], most[n])
@@ -51,6 +55,34 @@ class Explainer:
             or self._popular(course_id, int(num_learners[n]))
             for n, course_id in enumerate(course_ids)
         ]
+        for n in explored:
+            found[n] = self._explored(found[n], course_ids[n], int(num_learners[n]), rows)
+        return found
+
+    def _explored(
+        self, reason: Reason, course_id: str, num_learners: int, rows: np.ndarray
+    ) -> Reason:
+        """The reason of a course given to explore: that it is, and what speaks for it."""
+        told = f"New course, {num_learners} learners so far" if num_learners else "New course"
+        if reason.code not in ("popular", "new"):
+            return reason.model_copy(update={"text": f"{told}. {reason.text}"})
+        nearest = self._nearest(course_id, rows)
+        if nearest is None:
+            return reason.model_copy(update={"text": f"{told}. {reason.text}"})
+        text = f"{told}, similar in what it teaches and says to {nearest.name}, which you know."
+        return reason.model_copy(update={"text": text, "because_course_id": nearest.course_id})
+
+    def _nearest(self, course_id: str, rows: np.ndarray) -> Course | None:
+        """The course of ``rows`` whose content is most like this one's; None: none is alike."""
+        content = None if self._trained is None else self._trained.pipeline.models.get(CONTENT)
+        if self._trained is None or not isinstance(content, ContentModel) or not len(rows):
+            return None
+        vectors = content.item_vectors()
+        likeness = vectors[rows] @ vectors[self._trained.items.index(course_id)]
+        best = int(likeness.argmax())
+        if likeness[best] <= 0:
+            return None
+        return self._catalogue.courses.get(self._trained.items.id(int(rows[best])))
 
     def _needed_by_role(
         self, course_id: str, state: Callable[[], LearnerState], role_id: str | None

@@ -16,8 +16,11 @@ from graphrec.dataset import Histories
 from graphrec.index.base import ItemIndex
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend, Candidates, standardise
+from graphrec.models.popularity import PopularityModel
 
 POPULARITY = "popularity"
+NOVELTY = "novelty"
+"""The last column of a shortlist's scores: how well known a course is, standardised."""
 
 _DENSE_WORTH = 50
 """One product of matrices gives so many inner products in the time of one gathered alone."""
@@ -47,19 +50,24 @@ class Shortlists:
 
     Attributes:
         items: int32 [n, m], best first when they were made, -1 where fewer were eligible.
-        scores: float32 [n, m, parts], each part's standardised over all that was retrieved.
+        scores: float32 [n, m, parts + 1], each part's standardised over all that was
+            retrieved, and ``NOVELTY``.
         lengths: int64 [n], of the histories.
+        explored: int32 [n, e], courses to explore, best first, -1 where there are fewer;
+            None: there is nothing to explore.
     """
 
     items: np.ndarray
     scores: np.ndarray
     lengths: np.ndarray
+    explored: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, rows: np.ndarray) -> Shortlists:
-        return Shortlists(self.items[rows], self.scores[rows], self.lengths[rows])
+    def __getitem__(self, rows: np.ndarray | slice) -> Shortlists:
+        explored = None if self.explored is None else self.explored[rows]
+        return Shortlists(self.items[rows], self.scores[rows], self.lengths[rows], explored)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ class Ranking:
     Attributes:
         items: int32 [n, k], -1 where fewer were eligible.
         scores: float32 [n, k].
-        shares: float32 [n, k, parts]: what each part has in the score.
+        shares: float32 [n, k, parts]: what each part has in the score; with novelty asked
+            for, one column more.
     """
 
     items: np.ndarray
@@ -176,10 +185,12 @@ class Pipeline:
             histories, allowed=allowed, signals=signals, vectors=vectors
         )
         lengths = histories.lengths
-        standard = standardise(scores, candidates)
-        blended = (standard * self.blend.weights_for(lengths)[candidates.owners]).sum(axis=1)
+        known = np.log1p(self.popularity[candidates.items, None])
+        standard = standardise(np.concatenate([scores, known], axis=1), candidates)
+        weights = self.blend.weights_for(lengths)[candidates.owners]
+        blended = (standard[:, :-1] * weights).sum(axis=1)
         items = np.full((len(lengths), size), -1, np.int32)
-        kept = np.zeros((len(lengths), size, len(self.parts)), np.float32)
+        kept = np.zeros((len(lengths), size, len(self.parts) + 1), np.float32)
         for row in range(len(lengths)):
             start, end = candidates.indptr[row : row + 2]
             best = top_positions(blended[start:end], size) + start
@@ -187,13 +198,32 @@ class Pipeline:
             kept[row, : len(best)] = standard[best]
         return Shortlists(items, kept, lengths)
 
-    def rerank(self, shortlists: Shortlists, k: int) -> Ranking:
-        """The ``k`` best of each shortlist by the blend as it stands."""
-        shares = shortlists.scores * self.blend.weights_for(shortlists.lengths)[:, None, :]
+    def rerank(self, shortlists: Shortlists, k: int, *, novelty: float = 0.0) -> Ranking:
+        """The ``k`` best of each shortlist by the blend as it stands.
+
+        Args:
+            shortlists: As ``shortlist`` made them.
+            k: How many.
+            novelty: What everybody takes stands back by so much a deviation, as
+                ``graphrec.recommend.novelty`` has it.
+        """
+        weights = self.blend.weights_for(shortlists.lengths)[:, None, :]
+        if novelty:
+            asked = np.full((len(weights), 1, 1), -novelty, np.float32)
+            shares = shortlists.scores * np.concatenate([weights, asked], axis=2)
+        else:
+            shares = shortlists.scores[:, :, :-1] * weights
         blended = np.where(shortlists.items >= 0, shares.sum(axis=2), np.float32(-np.inf))
         best = np.argsort(-blended, axis=1, kind="stable")[:, :k]
         rows = np.arange(len(best))[:, None]
         return Ranking(shortlists.items[rows, best], blended[rows, best], shares[rows, best])
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """Learners of each item, float32 [num_items]."""
+        model = self.models[POPULARITY]
+        assert isinstance(model, PopularityModel)  # noqa: S101 - by its name
+        return model.counts
 
     def _embedding(self, name: str) -> EmbeddingModel:
         model = self.models[name]

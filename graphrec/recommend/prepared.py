@@ -22,18 +22,23 @@ class Prepared:
     Args:
         table: The reading; a learner read otherwise (an event came) has none here.
         size: Candidates of each.
-        num_parts: Of the pipeline.
+        num_columns: Of their scores.
+        num_explored: Courses to explore, of each; 0: there are none.
     """
 
-    def __init__(self, table: LearnerTable, size: int, num_parts: int) -> None:
+    def __init__(
+        self, table: LearnerTable, size: int, num_columns: int, num_explored: int = 0
+    ) -> None:
         self.table = table
-        most = MAX_BYTES // (size * 4 * (1 + num_parts))
+        most = MAX_BYTES // (4 * (size * (1 + num_columns) + num_explored))
         waiting = table.by_last_activity()[:most]
         num_learners = len(waiting)
         self._waiting = waiting[::-1]
-        self._items = np.zeros((num_learners, size), np.int32)
-        self._scores = np.zeros((num_learners, size, num_parts), np.float32)
-        self._lengths = np.zeros(num_learners, np.int64)
+        items = np.zeros((num_learners, size), np.int32)
+        explored = np.zeros((num_learners, num_explored), np.int32) if num_explored else None
+        scores = np.zeros((num_learners, size, num_columns), np.float32)
+        lengths = np.zeros(num_learners, np.int64)
+        self._made = Shortlists(items, scores, lengths, explored)
         self._rows: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -47,8 +52,7 @@ class Prepared:
         row = self._rows.get(learner.learner_id or "")
         if row is None or learner.table is not self.table:
             return None
-        span = slice(row, row + 1)
-        return Shortlists(self._items[span], self._scores[span], self._lengths[span])
+        return self._made[slice(row, row + 1)]
 
     @property
     def is_complete(self) -> bool:
@@ -66,7 +70,9 @@ class Prepared:
         start = len(self._rows)
         rows = range(start, start + len(learner_ids))
         span = slice(start, rows.stop)
-        self._items[span] = shortlists.items
-        self._scores[span] = shortlists.scores
-        self._lengths[span] = shortlists.lengths
+        self._made.items[span] = shortlists.items
+        self._made.scores[span] = shortlists.scores
+        self._made.lengths[span] = shortlists.lengths
+        if self._made.explored is not None and shortlists.explored is not None:
+            self._made.explored[span] = shortlists.explored
         self._rows.update(zip(learner_ids, rows, strict=True))

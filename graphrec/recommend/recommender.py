@@ -15,8 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from graphrec.bundle import BundleStore
 from graphrec.errors import BundleError, UnknownIdError
 from graphrec.events.quarantine import Quarantine
@@ -27,13 +25,15 @@ from graphrec.graph.snapshot import Snapshot, write_snapshot
 from graphrec.graph.store import GraphStore, Row, open_store
 from graphrec.recommend.answer import answer
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
-from graphrec.recommend.engine import SHORTLISTED, Engine
+from graphrec.recommend.engine import Engine
+from graphrec.recommend.explorer import read_explorer
+from graphrec.recommend.knobs import Knobs
 from graphrec.recommend.learners import Learner, LearnerReader
 from graphrec.recommend.mastery import ANONYMOUS
 from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
-from graphrec.recommend.prepared import Prepared
+from graphrec.recommend.preparing import is_prepared, prepare
 from graphrec.recommend.schemas import (
     K_DEFAULT,
     Health,
@@ -51,7 +51,7 @@ _SERVER_TTL_S = 5.0
 _CHAMPION = "champion"
 
 _CHUNK = 256
-"""Learners retrieved for at once: a dense row of scores each, and no longer a wait."""
+"""Learners answered at once."""
 
 
 @dataclass(frozen=True)
@@ -123,33 +123,13 @@ class Recommender:
         Returns:
             How many learners have one now.
         """
-        engine, table = self._engine, self.learners.table
-        if engine.trained is None or table is None:
-            return 0
-        if engine.prepared is None or engine.prepared.table is not table:
-            num_parts = len(engine.trained.pipeline.parts)
-            engine.prepared = Prepared(table, SHORTLISTED, num_parts)
-        prepared = engine.prepared
-        while engine is self._engine and not should_stop():
-            chunk = prepared.next(_CHUNK)
-            if not chunk:
-                break
-            found = [self.learners.from_table(learner_id) for learner_id in chunk]
-            learners = [learner for learner in found if learner is not None]
-            if learners:  # all of them may have changed since they were read
-                shortlists, is_empty = engine.shortlists(engine.trained, learners, SHORTLISTED)
-                kept = np.flatnonzero(~is_empty)
-                prepared.add([str(learners[n].learner_id) for n in kept], shortlists[kept])
-        return len(prepared)
+        engine = self._engine
+        return prepare(engine, self.learners, lambda: engine is not self._engine or should_stop())
 
     @property
     def is_prepared(self) -> bool:
         """Whether ``prepare`` has nothing to do."""
-        engine, table = self._engine, self.learners.table
-        if engine.trained is None or table is None:
-            return True
-        prepared = engine.prepared
-        return prepared is not None and prepared.table is table and prepared.is_complete
+        return is_prepared(self._engine, self.learners)
 
     @property
     def num_prepared(self) -> int:
@@ -195,24 +175,42 @@ class Recommender:
         if request.target_role_id is not None:
             _known_role(engine.catalogue, request.target_role_id, "target_role_id")
         learner = self._learner(request.learner_id)
-        return answer(engine, learner, request, k or request.k)
+        knobs = self._knobs(request.novelty, request.exploration)
+        return answer(engine, learner, request, k or request.k, knobs)
 
-    def recommend_many(self, learner_ids: Sequence[str], k: int) -> Iterator[BatchAnswer]:
+    def _knobs(self, novelty: float | None, exploration: float | None) -> Knobs:
+        """What the request turns, else the settings."""
+        settings = self.settings
+        return Knobs(
+            settings.novelty if novelty is None else novelty,
+            settings.exploration if exploration is None else exploration,
+        )
+
+    def recommend_many(
+        self,
+        learner_ids: Sequence[str],
+        k: int,
+        *,
+        novelty: float | None = None,
+        exploration: float | None = None,
+    ) -> Iterator[BatchAnswer]:
         """Courses for many learners, in their order, without the reasons.
 
         Args:
             learner_ids: Unknown ones are answered cold and marked.
             k: Courses each, whenever so many are eligible.
+            novelty: As a request's; None: the settings'.
+            exploration: Likewise.
         """
-        engine = self._engine
+        engine, knobs = self._engine, self._knobs(novelty, exploration)
         learners = self.learners.get_many(learner_ids)
         for start in range(0, len(learners), _CHUNK):
             chunk = learners[start : start + _CHUNK]
-            for learner, picked in zip(chunk, engine.pick_many(chunk, k), strict=True):
+            for learner, picked in zip(chunk, engine.pick_many(chunk, k, knobs), strict=True):
                 yield BatchAnswer(
                     str(learner.learner_id),
                     engine.items.ids(picked.items),
-                    picked.scores.astype(float).tolist(),
+                    picked.scores[list(picked.places)].astype(float).tolist(),
                     cold=not learner.rows,
                 )
 
@@ -354,7 +352,7 @@ class Recommender:
         champion = self._champion()
         try:
             bundle = self._bundles.load(_CHAMPION)
-            trained = read_pipeline(bundle)
+            trained, explorer = read_pipeline(bundle), read_explorer(bundle)
         except BundleError as error:
             self._unusable = (champion, str(error))
             rows = self.store.run("course_popularity")
@@ -362,7 +360,7 @@ class Recommender:
             return Engine(catalogue, popularity, None, None)
         self._unusable = None
         popularity = dict(zip(trained.items, trained.popularity.tolist(), strict=True))
-        return Engine(catalogue, popularity, trained, bundle.id)
+        return Engine(catalogue, popularity, trained, bundle.id, explorer)
 
 
 def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:

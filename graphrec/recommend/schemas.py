@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 K_DEFAULT = 10
 K_MAX = 200
+MAX_EXPLORATION = 0.5
 
 Source = Literal["pipeline", "content", "popularity"]
 
@@ -54,6 +55,20 @@ class RecommendRequest(BaseModel):
     filters: CourseFilters = CourseFilters()
     exclude: list[str] = Field(default=[], max_length=5_000, description="Course ids never given.")
     k: int = Field(default=K_DEFAULT, ge=1, le=K_MAX, description="Number of courses.")
+    novelty: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How far what everybody takes stands back: 0 not at all, .5 costs little "
+        "accuracy, 1 much; null: GRAPHREC_NOVELTY.",
+    )
+    exploration: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_EXPLORATION,
+        description="Share of the places given to courses that few learners took or none; "
+        "null: GRAPHREC_EXPLORATION.",
+    )
 
 
 class Reason(BaseModel):
@@ -63,7 +78,9 @@ class Reason(BaseModel):
     teaches it. ``co_taken`` (because_course_id, num_learners): so many learners took both.
     ``shares_skill`` (because_course_id, skill_id): both teach it. ``unlocked_by``
     (because_course_id): it requires a course the learner took. ``popular``
-    (num_learners): so many learners took it. ``new`` : nobody took it yet.
+    (num_learners): so many learners took it. ``new`` : nobody took it yet. Of a course given
+    to explore the text begins with "New course"; with ``new`` and ``popular`` a
+    because_course_id is the course of the learner that it is nearest to in content.
     """
 
     code: Literal[
@@ -87,6 +104,10 @@ class RecommendedCourse(BaseModel):
     provider: str | None
     score: float
     scores: dict[str, float] = Field(description="The part each model had in the score.")
+    is_exploration: bool = Field(
+        default=False,
+        description="Whether the place was given to a course that few learners took or none.",
+    )
     reason: Reason
 
 
