@@ -177,16 +177,18 @@ class _Shown:
         self._bar.update(self._task, description=best, completed=trial.number - 1)
         if trial.number not in self._begun:
             self._begun.add(trial.number)
-            self._log(f"trial {trial.number}/{self._num_trials}: {told(trial.config)}")
+            self._log(f"trial {trial.number}/{self._num_trials}: {told(trial)}")
         self._log(
             f"trial {trial.number}/{self._num_trials}  epoch {epoch}/{most}  "
             f"loss {report['loss']:.4f}  ndcg@10 {report['ndcg@10']:.4f}  {best}"
         )
 
 
-def told(config: Mapping[str, Any]) -> str:
-    """A configuration as one line."""
-    return ", ".join(f"{key} {value}" for key, value in config.items()) or "the default"
+def told(trial: Trial) -> str:
+    """A trial's configuration as one line."""
+    fields = ", ".join(f"{key} {value}" for key, value in trial.config.items())
+    default = "the default" if trial.number == 1 or not fields else ""
+    return ": ".join(part for part in (default, fields) if part)
 
 
 def _tuned(found: Tuned, source: _Source, seed: int) -> TunedModel:
@@ -225,10 +227,10 @@ def _print(model: str, found: Tuned, tuned: TunedModel, target: Path) -> None:
     ranked = sorted(found.trials, key=lambda t: (-t.metrics.get("ndcg@10", -1.0), t.number))
     for trial in ranked[:_SHOWN]:
         metric = f"{trial.metrics['ndcg@10']:.4f}" if trial.metrics else ""
-        config = trial.error or told(trial.config)
+        config = trial.error or told(trial)
         table.add_row(str(trial.number), metric, str(trial.epochs), trial.status, config)
     console.print(table)
     now, before = tuned.validation["ndcg@10"], tuned.default_validation.get("ndcg@10")
     beside = "" if before is None else f", the default's {before:.4f}"
-    console.print(f"validation NDCG@10 {now:.4f}{beside}: {told(found.best.config)}")
+    console.print(f"validation NDCG@10 {now:.4f}{beside}: {told(found.best)}")
     console.print(f"written: {target}; use it: graphrec train --config {target}", soft_wrap=True)
