@@ -12,8 +12,8 @@ from results_files import read_result
 
 _REMARK = (
     "Published figures are those of the papers' own tables on the same files and protocols. On the "
-    "learning data there are none: the strongest simple blend stands for them. MOOCCubeX's target is "
-    "a tenth above that blend."
+    "learning data there are none: the strongest simple blend stands for them. MOOCCubeX's target "
+    "is a tenth above that blend."
 )
 _OURS = ("graph", "sequence", "pipeline")
 _SHORT = {

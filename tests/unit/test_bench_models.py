@@ -157,22 +157,25 @@ def test_replacements_do_what_they_say() -> None:
     assert len(next(BatchSampler(dataset, config).epoch(0)).masked[0])
 
 
-def test_ablations_go_on_row_by_row(data: Path) -> None:
+def test_ablations_go_on_row_by_row(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="ablations train neural models")
+    import ablations
+
     output = data.parent / "ablations.json"
 
-    def ablate(*arguments: str) -> str:
+    def ablate(variants: str) -> str:
         source = ("--format", "sequences", "--data", str(data / "mars" / "sequences.tsv"))
-        bounds = ("--seeds", "0", "--max-epochs", "1", "--output", str(output))
-        command = [sys.executable, str(BENCHMARKS / "ablations.py"), *source, *bounds, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        bounds = ("--models", "graph", "--seeds", "0", "--max-epochs", "1", "--output", str(output))
+        monkeypatch.setattr(sys, "argv", ["", *source, *bounds, "--variants", variants])
+        assert ablations.main() == 0
+        return capsys.readouterr().out
 
-    pytest.importorskip("torch", reason="ablations train neural models")
-    assert "mars: 2 cells to make" in ablate("--models", "graph", "--variants", "^2 layers")
+    assert "mars: 2 cells to make" in ablate("^2 layers")
     first = json.loads(output.read_text())
     assert set(first["rows"]) == {"graph: the whole", "graph: 2 layers"}
-    assert "mars: 1 cells to make" in ablate("--models", "graph", "--variants", "^(2|no) ")
+    assert "mars: 1 cells to make" in ablate("^(2|no) ")
     again = json.loads(output.read_text())["rows"]
     assert again["graph: 2 layers"] == first["rows"]["graph: 2 layers"]
     assert set(again) - set(first["rows"]) == {"graph: no propagation (0 layers)"}
