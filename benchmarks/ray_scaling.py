@@ -96,7 +96,8 @@ def run_part(folder: Path, model: str, part: str, epochs: int) -> dict[str, Any]
     wall = time.perf_counter() - started
     if process.returncode:
         sys.exit(f"{model}, {part}: failed with exit code {process.returncode}")
-    said: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    (line,) = (line for line in printed.splitlines() if line.startswith("{"))
+    said: dict[str, Any] = json.loads(line)
     return said | {
         "cores": len(cores),
         "wall_s": round(wall, 2),

@@ -30,7 +30,7 @@ _DATA: Final[dict[str, tuple[str, Format]]] = {
     "graph": ("gowalla", "split"),
     "sequence": ("ml-1m/ml-1m.txt", "pairs"),
 }
-_POLL_S: Final = 0.5
+_POLL_S: Final = 1.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
