@@ -98,8 +98,10 @@ def fine_tune(
         TrainingError: The weights do not fit the model.
     """
     rate = getattr(trained.config, "learning_rate", 0.0) * config.rate
-    steady = {"max_epochs": _ENDLESS, "seed": config.seed, "learning_rate": rate}
-    given: Any = trained.config.model_copy(update=steady)
+    steady = {"max_epochs": _ENDLESS, "warmup_epochs": 0, "learning_rate": rate}
+    fields = type(trained.config).model_fields
+    fitting = {name: value for name, value in steady.items() if name in fields}
+    given: Any = trained.config.model_copy(update=fitting | {"seed": config.seed})
     places = Places(train, growth)
     subset, is_target = chosen_targets(name, train, growth, given, config)
     # Any vectors will do where all weights are replaced; this spares an SVD.
