@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,12 @@ from graphrec.cli.common import (
 )
 from graphrec.errors import ParameterError, SourceError
 from graphrec.recommend.recommender import Recommender
-from graphrec.recommend.schemas import CourseFilters, RecommendRequest, RecommendResponse
+from graphrec.recommend.schemas import (
+    MAX_EXPLORATION,
+    CourseFilters,
+    RecommendRequest,
+    RecommendResponse,
+)
 
 _BATCH = 20_000
 """Learners read from the graph at once."""
@@ -48,6 +54,20 @@ def recommend(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", help="A course never given; repeatable.")
     ] = None,
+    novelty: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="How far what everybody takes stands back (GRAPHREC_NOVELTY)."
+        ),
+    ] = None,
+    exploration: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=MAX_EXPLORATION,
+            help="Share of the places for courses that few took or none (GRAPHREC_EXPLORATION).",
+        ),
+    ] = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -55,11 +75,15 @@ def recommend(
     if (learners is None) != (output is None):
         raise ParameterError("--learners and --output go together.", where="--output")
     settings = settings_for(store)
+    novelty = _finite(novelty, "--novelty")
+    exploration = _finite(exploration, "--exploration")
     if learners is not None and output is not None:
         ids = list(_read_ids(learners))
         with Recommender.open(settings) as recommender:
             recommender.preload()
-            num_cold = _write_batch(recommender, ids, k, output)
+            num_cold = _write_batch(
+                recommender, ids, k, output, novelty=novelty, exploration=exploration
+            )
         err_console.print(
             f"{len(ids):,} learners, {num_cold:,} of them cold: {output}", highlight=False
         )
@@ -76,6 +100,8 @@ def recommend(
             max_hours=max_hours,
         ),
         k=k,
+        novelty=novelty,
+        exploration=exploration,
     )
     with Recommender.open(settings) as recommender:
         answer = recommender.recommend(request)
@@ -96,7 +122,22 @@ def _read_ids(path: Path) -> Iterator[str]:
     return (line for line in lines if line)
 
 
-def _write_batch(recommender: Recommender, ids: list[str], k: int, output: Path) -> int:
+def _finite(value: float | None, option: str) -> float | None:
+    """The value; NaN is in no range, and passes every comparison."""
+    if value is not None and math.isnan(value):
+        raise ParameterError("is not a number.", where=option)
+    return value
+
+
+def _write_batch(
+    recommender: Recommender,
+    ids: list[str],
+    k: int,
+    output: Path,
+    *,
+    novelty: float | None = None,
+    exploration: float | None = None,
+) -> int:
     """Write one line a learner, in order; the file appears whole or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
@@ -104,7 +145,9 @@ def _write_batch(recommender: Recommender, ids: list[str], k: int, output: Path)
     answers = (
         answer
         for start in range(0, len(ids), _BATCH)
-        for answer in recommender.recommend_many(ids[start : start + _BATCH], k)
+        for answer in recommender.recommend_many(
+            ids[start : start + _BATCH], k, novelty=novelty, exploration=exploration
+        )
     )
     shown = track(answers, "recommending", len(ids), console=err_console, transient=True)
     with partial.open("wb") as handle:

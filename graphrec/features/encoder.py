@@ -66,6 +66,21 @@ class JoinedEncoder(TextEncoder):
         return sp.csr_array(sp.hstack([encoder.encode(texts) for encoder in self._encoders]))
 
 
+class _Remembering(TextEncoder):
+    """An encoder that several choices have in common: the same texts are read once."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self.name = encoder.name
+        self._last: tuple[Sequence[str], sp.csr_array] | None = None
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_array:
+        """The encoder's own rows."""
+        if self._last is None or self._last[0] is not texts:
+            self._last = texts, self._encoder.encode(texts)
+        return self._last[1]
+
+
 class TfidfEncoder(TextEncoder):
     """Hashed character n-grams, weighted over the texts given: any language, no model."""
 
@@ -137,6 +152,23 @@ def open_encoder(name: str, config: TextConfig, cache_dir: Path | None = None) -
             remedy="auto, tfidf, minilm, a sentence-transformers folder, or some joined by +.",
         )
     return SentenceEncoder(folder, cache_dir, folder.name)
+
+
+def open_encoders(
+    names: Sequence[str], config: TextConfig, cache_dir: Path | None = None
+) -> list[TextEncoder]:
+    """Encoders to choose among (arguments as ``open_encoder``); what they share is read once."""
+    if len(names) == 1:
+        return [open_encoder(names[0], config, cache_dir)]
+    parts: dict[str, TextEncoder] = {}
+    found: list[TextEncoder] = []
+    for name in names:
+        own = [name] if Path(name).expanduser().is_dir() else name.split("+")
+        for part in own:
+            if part not in parts:
+                parts[part] = _Remembering(open_encoder(part, config, cache_dir))
+        found.append(parts[own[0]] if len(own) == 1 else JoinedEncoder([parts[p] for p in own]))
+    return found
 
 
 def candidates(texts: Sequence[str]) -> tuple[str, ...]:

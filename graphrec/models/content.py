@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.events.splits import hold_out_last
-from graphrec.features.encoder import AUTO, candidates, open_encoder
+from graphrec.features.encoder import AUTO, TextEncoder, candidates, open_encoders
 from graphrec.features.text import TextConfig, incidence_matrix, reduce
 from graphrec.models.base import EmbeddingModel
 from graphrec.models.itemitem import age_weights, weighted_matrix
@@ -80,7 +80,7 @@ class ContentModel(EmbeddingModel):
         if not self.applies_to(dataset):
             raise TrainingError("content needs texts or skills, and the data has neither.")
         config = config or ContentConfig()
-        found = [type(self)(*_embed(dataset, name, config)) for name in _encoders(dataset, config)]
+        found = [type(self)(*_embed(dataset, one, config)) for one in _encoders(dataset, config)]
         chosen = found[0] if len(found) == 1 else _best(found, dataset, config.seed)
         self.vectors, self.encoder, self.recency = chosen.vectors, chosen.encoder, config.recency
         return self
@@ -114,19 +114,22 @@ class ContentModel(EmbeddingModel):
         return cls(np.asarray(state["vectors"], np.float32), float(state["recency"][0]), encoder)
 
 
-def _encoders(dataset: Dataset, config: ContentConfig) -> tuple[str, ...]:
-    """Names of the encoders to try; "" alone where there are no texts."""
+def _encoders(dataset: Dataset, config: ContentConfig) -> Sequence[TextEncoder | None]:
+    """The encoders to try; None alone where there are no texts."""
     if not dataset.texts:
-        return ("",)
-    name = config.encoder or read_settings(Settings).text_encoder
-    return candidates(dataset.texts) if name == AUTO else (name,)
+        return (None,)
+    settings = read_settings(Settings)
+    name = config.encoder or settings.text_encoder
+    names = candidates(dataset.texts) if name == AUTO else (name,)
+    return open_encoders(names, config.text, settings.text_cache)
 
 
-def _embed(dataset: Dataset, name: str, config: ContentConfig) -> tuple[np.ndarray, float, str]:
+def _embed(
+    dataset: Dataset, encoder: TextEncoder | None, config: ContentConfig
+) -> tuple[np.ndarray, float, str]:
     """Arguments of the model by one encoder."""
     blocks, told = [], ""
-    if name:
-        encoder = open_encoder(name, config.text, read_settings(Settings).text_cache)
+    if encoder is not None:
         blocks.append(encoder.encode(dataset.texts))
         told = encoder.name
     if dataset.item_skill.shape[1]:

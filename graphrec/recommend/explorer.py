@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,9 @@ from graphrec.recommend.pipeline import POPULARITY, Signals, Vectors, top_positi
 CONTENT: Final = "content"
 
 _NAME = "exploration"
+
+_CONTENT_DIGITS = 5
+"""Unit rows of content that agree so far are the same."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,17 @@ class Explorer:
             best[row, : len(kept)] = self.items[kept]
         return best
 
+    @cached_property
+    def _kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """A course of each content, and the content of each course; int [kinds], int [e].
+
+        Courses alike in content are scored once: else rounding, which differs between one
+        learner and many, would order them.
+        """
+        rounded = np.round(self.content, _CONTENT_DIGITS)
+        _, firsts, kinds = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+        return firsts, kinds.reshape(-1)
+
     def _open(self, histories: Histories, allowed: np.ndarray) -> np.ndarray:
         """What may be given and was not taken, bool [n, e]."""
         is_open = np.asarray(allowed[:, self.items])
@@ -100,10 +115,11 @@ class Explorer:
         scores = np.zeros((num, len(parts), len(self.items)), np.float32)
         if queries:
             columns = [parts.index(part) for part in compared]
-            scores[:, columns] = np.stack(queries, axis=1) @ self.content.T
+            firsts, kinds = self._kinds
+            scores[:, columns] = (np.stack(queries, axis=1) @ self.content[firsts].T)[:, :, kinds]
         for column, part in enumerate(parts):
             if part == POPULARITY:
-                scores[:, column] = self.popularity
+                scores[:, column] = self.popularity[self._kinds[0]][self._kinds[1]]
             elif part in signals and part not in compared:
                 scores[:, column] = signals[part][:, self.items]
         return scores
@@ -151,7 +167,7 @@ def _blended(scores: np.ndarray, weights: np.ndarray, is_open: np.ndarray) -> np
     # A part that says the same of all has no say (as in the blend itself).
     is_told = deviation > 1e-6 * np.hypot(mean[:, :, 0], deviation)
     scales = np.where(is_told, weights / np.maximum(deviation, 1e-30), 0).astype(np.float32)
-    return np.asarray((scales[:, None, :] @ scores)[:, 0])
+    return np.asarray((scales[:, :, None] * scores).sum(axis=1))
 
 
 def write_explorer(writer: BundleWriter, explorer: Explorer | None) -> None:

@@ -119,6 +119,10 @@ def test_a_session_is_answered(client: httpx.Client) -> None:
         ("max_hours=-1", "max_hours"),
         ("langauge=en", "langauge"),
         ("role=nope", "role"),
+        ("novelty=1.1", "novelty"),
+        ("novelty=nan", "novelty"),
+        ("exploration=.6", "exploration"),
+        ("exploration=-1", "exploration"),
     ],
 )
 def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str) -> None:
@@ -133,6 +137,8 @@ def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str
         ({"filters": {"levle": []}}, "filters.levle"),
         ({"target_role_id": "nope"}, "target_role_id"),
         ({"recent_courses": [1]}, "recent_courses.0"),
+        ({"novelty": "much"}, "novelty"),
+        ({"exploration": 0.7}, "exploration"),
         ([], "body"),
     ],
 )

@@ -223,12 +223,14 @@ class TestWholeRuns:
         found = evaluate_cold_courses(topics(), fit_neural=never, names=names)
         assert found.num_cold == 6
         expected = {*names, "chance", "popularity+content", "itemknn+content", "cold_blend"}
-        assert found.results.keys() == expected
+        assert found.results.keys() == {*expected, "pipeline+exploration"}
         assert all(row.keys() == {"all", "cold"} for row in found.results.values())
         ndcg = {name: row["all"]["ndcg@10"] for name, row in found.results.items()}
         assert ndcg["popularity"] == ndcg["itemknn"] == 0
         for name in ("pipeline", "content", "itemknn+content", "cold_blend"):
             assert ndcg[name] > 2 * ndcg["chance"]
+        among = {name: row["cold"] for name, row in found.results.items()}
+        assert among["pipeline+exploration"] == among["pipeline"]  # all of them are cold
 
     def test_few_shots(self) -> None:
         names = ("itemknn", "pipeline")
