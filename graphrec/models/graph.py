@@ -51,6 +51,9 @@ class GraphConfig(BaseModel):
         le=1,
         description="Power of the summed weights that divides a history's sum.",
     )
+    context_exponent: float = Field(
+        default=0.0, ge=0, le=1, description="Power of an item's degree that divides its say."
+    )
     half_life_items: float = Field(
         default=4.0,
         gt=0,
@@ -67,11 +70,15 @@ class GraphConfig(BaseModel):
     learning_rate: float = Field(
         default=0.01, gt=0, description="Adam's step at first; it falls to 0."
     )
+    warmup_epochs: int = Field(default=0, ge=0, description="Epochs in which the step rises.")
     weight_decay: float = Field(
         default=0.0, ge=0, description="L2 penalty, decoupled from the loss."
     )
+    is_set: bool = Field(
+        default=False, description="Predict whole sets, for data whose order means nothing."
+    )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of history items left out.")
-    batch_size: int = Field(default=4096, ge=1, description="Targets a step.")
+    batch_size: int = Field(default=4096, ge=1, description="Targets a step; of sets, learners.")
     epoch_size: int = Field(default=262_144, ge=1, description="Most targets an epoch.")
     length_exponent: float = Field(
         default=0.5,
@@ -89,6 +96,9 @@ class GraphConfig(BaseModel):
     @classmethod
     def for_dataset(cls, dataset: Dataset) -> GraphConfig:
         """Defaults by size, each chosen on validation (mars, mooccube, mooccubex)."""
+        histories = dataset.histories
+        if histories.lengths[histories.ordered].sum() < len(histories.items) / 2:
+            return cls._for_sets(dataset)
         # Small catalogues can afford every item as a negative; small data every interaction.
         batch_size = int(np.clip(len(dataset.histories.items) // 64, 256, 4096))
         return cls(
@@ -98,6 +108,27 @@ class GraphConfig(BaseModel):
             learning_rate=0.0025 * (batch_size / 256) ** 0.5,
             length_exponent=0.5 if batch_size == 4096 else 1.0,
             max_epochs=12 if batch_size == 4096 else 20,
+        )
+
+    @classmethod
+    def _for_sets(cls, dataset: Dataset) -> GraphConfig:
+        """Chosen on a tenth of Gowalla's training pairs."""
+        dim = 256 if len(dataset.histories.items) >= 500_000 else 64
+        return cls(
+            is_set=True,
+            embedding_dim=dim,
+            num_layers=2,
+            is_cosine=True,
+            temperature=0.1,
+            context_exponent=0.5,
+            dropout=0.5,
+            # Of vectors of the same length the columns are the smaller the more there are.
+            learning_rate=5e-3 * (64 / dim) ** 0.5,
+            warmup_epochs=3,
+            batch_size=int(np.clip(len(dataset.histories) // 15, 128, 2_048)),
+            max_history=1_000,
+            max_epochs=40,
+            validate_every=5,
         )
 
 

@@ -56,6 +56,7 @@ class GraphNet(nn.Module):
         # A course nobody took has no vector of its own, only what its relations bring;
         # as a negative its own vector would only learn to be far from everything.
         self.is_warm = degrees > 0
+        self.say = degrees.clamp_min(1).pow(-config.context_exponent)[:, None]
         self.item = nn.Parameter(initial * self.is_warm[:, None])
         self.skill = nn.Parameter(torch.zeros(data["skill"].num_nodes, columns))
         self.context = nn.Parameter(torch.zeros(num_items, columns))
@@ -76,7 +77,7 @@ class GraphNet(nn.Module):
         if self.follow is not None:
             # In place of an item stands, in part, what learners took after it.
             context = context + self.follow_weights[1] * self.follow(total)
-        return total, context
+        return total, context * self.say
 
     def propagate(self) -> Tensor:
         """The weighted sum of the layers' item vectors, [num_items, columns]."""

@@ -28,6 +28,7 @@ from graphrec.models.graph import GraphConfig, GraphModel
 from graphrec.models.graph_batches import Batch, BatchSampler
 from graphrec.models.graph_net import GraphNet, initial_vectors
 from graphrec.models.graph_operators import hetero_data
+from graphrec.models.graph_sets import SetBatch, SetSampler, SetSoftmax, SumOfRead
 from graphrec.models.ranking import ranking_metrics, sample_learners
 from graphrec.models.torch_state import pack_state, take_up_state
 from graphrec.models.training import TrainingRun
@@ -54,13 +55,14 @@ class GraphRun(TrainingRun):
         """
         self.config = config
         self._rank, self._num_ranks = rank_and_size()
-        self._sampler = BatchSampler(dataset, config)
+        self._sampler = (SetSampler if config.is_set else BatchSampler)(dataset, config)
         self._validation = sample_learners(*validation, config.max_validation, config.seed)
         data = hetero_data(dataset)
         # Ranks on unlike machines may differ in an SVD's last digits and signs.
         full = broadcast_from_first(torch.from_numpy(initial_vectors(data, config)))
         columns = np.array_split(np.arange(config.embedding_dim), self._num_ranks)[self._rank]
         self.net = GraphNet(data, config, full[:, columns].contiguous())
+        self._excluded = torch.nonzero(~self.net.is_warm)[:, 0]
         self._optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -70,15 +72,16 @@ class GraphRun(TrainingRun):
         """Train on up to ``epoch_size`` targets; the mean loss."""
         # By the epoch alone, so that a resumed run steps as it would have.
         remaining = max(1 - self._epoch / self.config.max_epochs, 0.05)
+        remaining *= min(1.0, (self._epoch + 1) / (self.config.warmup_epochs + 1))
         for group in self._optimizer.param_groups:
             group["lr"] = self.config.learning_rate * remaining
         losses = [self._step(batch) for batch in self._sampler.epoch(self._epoch)]
         self._epoch += 1
         return float(np.mean(losses)) if losses else 0.0
 
-    def _step(self, batch: Batch) -> float:
+    def _step(self, batch: Batch | SetBatch) -> float:
         self._optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(batch)
+        loss = self.set_loss(batch) if isinstance(batch, SetBatch) else self.loss(batch)
         loss.backward()
         self._share_gradients()
         self._optimizer.step()
@@ -100,6 +103,21 @@ class GraphRun(TrainingRun):
         scores = sum_over_ranks((sums / self.config.temperature) @ table.T)  # [batch, candidates]
         scores = scores.index_put_(batch.masked, torch.tensor(-torch.inf))
         return functional.cross_entropy(scores, batch.targets)
+
+    def set_loss(self, batch: SetBatch) -> Tensor:
+        """Multinomial cross-entropy of the batch's wanted items, scalar."""
+        vectors, context = self.net.vectors()
+        read = batch.read * float(self.net.age_weights()[-1].detach())
+        sums = SumOfRead.apply(context, read)  # [batch, columns]
+        if self.config.is_cosine:
+            sums, vectors = sums / row_norms(sums), vectors / row_norms(vectors)
+        else:
+            totals = torch.from_numpy(read.sum(axis=1)[:, None])
+            sums = sums / totals.clamp_min(1e-12) ** self.config.fold_exponent
+        loss: Tensor = SetSoftmax.apply(
+            sums / self.config.temperature, vectors, batch.wanted, self._excluded
+        )
+        return loss
 
     def _share_gradients(self) -> None:
         if self._num_ranks == 1:
