@@ -30,6 +30,12 @@ MAX_FAILURES = 3
 MAX_WAITS = 30
 """Waits for room, of a minute each: a lost node may come back, an autoscaler may add one."""
 
+# A dict, for Ray's type hints are those of the first version of Train.
+_FAILURES: dict[str, Any] = {
+    "max_failures": MAX_FAILURES,
+    "controller_failure_limit": MAX_WAITS,
+}
+
 _POLL_S = 0.5
 
 
@@ -108,9 +114,7 @@ def _fit(task: dict[str, Any], num_workers: int, storage: Path, key: str) -> Any
         run_config=RunConfig(
             name=key,
             storage_path=str(storage),
-            failure_config=FailureConfig(
-                max_failures=MAX_FAILURES, controller_failure_limit=MAX_WAITS
-            ),
+            failure_config=FailureConfig(**_FAILURES),
             checkpoint_config=CheckpointConfig(num_to_keep=NUM_KEPT),
         ),
     )
