@@ -136,6 +136,7 @@ DECLARED: Mapping[str, Mapping[str, Declared]] = {
         "item_exponent": Plus(0.3, low=0.0, high=1.0),
         "learner_exponent": Plus(0.3, low=0.0, high=1.0),
         "fold_exponent": Plus(0.3, low=0.0, high=1.0),
+        "context_exponent": Plus(0.5, low=0.0, high=1.0),
         "length_exponent": Plus(0.5, low=0.0, high=1.0),
         "num_layers": Steps(1, low=0, high=4),
         "embedding_dim": Sizes(multiple=8),

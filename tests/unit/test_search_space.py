@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from planted import bare, walks
+from planted import bare, unordered, walks
 from pydantic import BaseModel
 
 from graphrec.dataset import Dataset
@@ -31,6 +31,7 @@ from graphrec.models.search_space import (
 
 SHAPES = {
     "walks": walks(),
+    "sets": unordered(walks()),
     "one history": bare([[0, 1, 2]], 3),
     "many items": bare([list(range(i, i + 90)) for i in range(400)], 9_000),
 }
