@@ -76,6 +76,9 @@ def reproduce_command(
     bundle = BundleStore(settings.bundles_dir).load(ref)
     if bundle.manifest["code_version"] != __version__:
         log(f"made by graphrec {bundle.manifest['code_version']}, this is {__version__}")
+    option = bundle.manifest["config"].get("text_encoder", {}).get("option")
+    if option not in (None, settings.text_encoder):
+        log(f"made with GRAPHREC_TEXT_ENCODER={option}, here it is {settings.text_encoder}")
     data = _data(settings, bundle, snapshot)
     try:
         others = [settings.snapshots_dir, *([] if snapshot is None else [snapshot.parent])]

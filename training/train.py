@@ -27,6 +27,7 @@ from graphrec.features.histories import has_commitments
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
 from graphrec.models.config_file import Fields, config_for
+from graphrec.models.content import text_encoder_of
 from graphrec.models.dataset_io import save_dataset
 from graphrec.models.registry import MODEL_NAMES, NEURAL
 from graphrec.models.training import Outcome
@@ -164,6 +165,7 @@ def train(
     trained = TrainedPipeline(pipeline, dataset.items, committed, fitted.parameters)
     info = _info(data, options, fitted, validated, train_set) | figures
     info |= {"exploration": told.figures()}
+    info["config"] |= {"text_encoder": text_encoder_of(fitted.models.get("content"))}
     bundle = bundles.publish(lambda writer: _write(writer, trained, explorer), info=info)
     is_champion, verdict = _decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)

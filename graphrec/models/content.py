@@ -14,7 +14,7 @@ from graphrec.errors import TrainingError
 from graphrec.events.splits import hold_out_last
 from graphrec.features.encoder import AUTO, TextEncoder, candidates, open_encoders
 from graphrec.features.text import TextConfig, incidence_matrix, reduce
-from graphrec.models.base import EmbeddingModel
+from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.itemitem import age_weights, weighted_matrix
 from graphrec.models.ranking import ranking_metrics
 from graphrec.settings import Settings, read_settings
@@ -112,6 +112,13 @@ class ContentModel(EmbeddingModel):
         """The model whose ``state()`` this is."""
         encoder = state.get("encoder", np.zeros(0, np.uint8)).tobytes().decode()
         return cls(np.asarray(state["vectors"], np.float32), float(state["recency"][0]), encoder)
+
+
+def text_encoder_of(model: Model | None) -> dict[str, str]:
+    """The option that a content model was fitted under, and what read its texts in the end."""
+    if not isinstance(model, ContentModel):
+        return {}
+    return {"option": read_settings(Settings).text_encoder, "used": model.encoder}
 
 
 def _encoders(dataset: Dataset, config: ContentConfig) -> Sequence[TextEncoder | None]:
