@@ -22,6 +22,7 @@ _QUIET = {
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",
+    "RAY_worker_register_timeout_seconds": "300",  # a busy machine is slow, not broken
 }
 
 

@@ -80,7 +80,9 @@ def cluster_environment(token: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
+        # For machines that are busy with something else.
+        "RAY_raylet_start_wait_time_s": "120",
+        "RAY_worker_register_timeout_seconds": "600",
     }
 
 

@@ -102,7 +102,7 @@ def test_a_submitted_training_publishes_its_bundle(tmp_path: Path) -> None:
     snapshot = academy_snapshot(store, tmp_path / "data")
     train = [*graphrec_command(), "train", "--ray-address", "auto", "--workers", "2"]
     train += ["--snapshot", str(snapshot), "--store", str(store)]
-    train += ["--models", "popularity,itemknn,graph", "--max-epochs", "1"]
+    train += ["--models", "popularity,itemknn,graph", "--max-epochs", "1", "--json"]
     environment = cluster_environment(tmp_path / "token")
     with head_node(environment) as address:
         job = [*RAY, "job", "submit", "--address", address, "--submission-id", "monday", "--"]
