@@ -28,9 +28,11 @@ QUICK = GraphConfig(
 )
 
 
-def test_sets_are_for_data_without_order_alone() -> None:
-    assert GraphConfig.for_dataset(topics(is_ordered=False)).is_set
-    assert not GraphConfig.for_dataset(topics(is_ordered=True)).is_set
+@pytest.mark.parametrize(("num_items", "is_ordered"), [(40, False), (9_000, True), (9_000, False)])
+def test_sets_are_for_many_items_without_order(num_items: int, *, is_ordered: bool) -> None:
+    rows = list(topics(is_ordered=is_ordered, num_learners=9).histories)
+    config = GraphConfig.for_dataset(dataset(rows, num_items, is_ordered=is_ordered))
+    assert config.is_set == (num_items > 8_000 and not is_ordered)
 
 
 def test_learns_what_belongs_together() -> None:
