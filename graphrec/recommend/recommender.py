@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from graphrec.bundle import BundleStore
-from graphrec.errors import BundleError, UnknownIdError
+from graphrec.errors import BundleError, BundleMissingError, UnknownIdError
 from graphrec.events.quarantine import Quarantine
 from graphrec.events.schema import EventOutcome
 from graphrec.graph.ingest_events import ingest_events
 from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.snapshot import Snapshot, write_snapshot
 from graphrec.graph.store import GraphStore, Row, open_store
+from graphrec.model_card import model_card
 from graphrec.recommend.answer import answer
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.engine import Engine
@@ -312,6 +313,20 @@ class Recommender:
             return {}
         manifest = self._bundles.load(self._engine.bundle_id, verify=False).manifest
         return {"id": self._engine.bundle_id} | {k: v for k, v in manifest.items() if k != "files"}
+
+    def model_card(self, ref: str = _CHAMPION) -> str:
+        """The model card of a bundle, Markdown.
+
+        Args:
+            ref: Id or alias.
+
+        Raises:
+            UnknownIdError: There is no such bundle.
+        """
+        try:
+            return model_card(self._bundles.load(ref, verify=False))
+        except BundleMissingError as exc:
+            raise UnknownIdError(exc.message, where="model_id", remedy=exc.remedy) from exc
 
     def example_learner(self) -> str | None:
         """Some learner with a history, for a first request; None where there is none."""

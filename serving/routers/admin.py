@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from starlette.responses import Response
 
 from serving.access import RequireScope
-from serving.deps import ERRORS, ServiceDep
+from serving.deps import ERRORS, NOT_FOUND, ServiceDep
 from serving.schemas import SnapshotAnswer
 
 router = APIRouter(
@@ -33,3 +34,15 @@ async def write_snapshot(service: ServiceDep) -> SnapshotAnswer:
 async def read_models(service: ServiceDep) -> dict[str, Any]:
     """Its id, data, models and validation metrics."""
     return service.recommender.bundle_info()
+
+
+@router.get(
+    "/models/{model_id:id}/card",
+    response_class=Response,
+    responses={**NOT_FOUND, 200: {"content": {"text/markdown": {}}, "description": "The card."}},
+    summary="The model card of a bundle",
+)
+async def read_model_card(model_id: str, service: ServiceDep) -> Response:
+    """Markdown: use, data, models, quality, limits, cost; an alias will do for the id."""
+    card = await service.workers.run(service.recommender.model_card, model_id)
+    return Response(card, media_type="text/markdown; charset=utf-8")

@@ -80,6 +80,11 @@ def test_new_champions_are_taken_up_without_a_failed_request(world: World) -> No
         assert (body["source"], body["bundle"]) == ("pipeline", bundles[-1])
         assert set(body["courses"][0]["scores"]) >= {"popularity", "itemknn"}
         assert client.get("/v1/models").json()["id"] == bundles[-1]
+        card = client.get("/v1/models/champion/card")
+        assert card.headers["content-type"] == "text/markdown; charset=utf-8"
+        assert f"graphrec reproduce {bundles[-1]}" in card.text
+        assert client.get(f"/v1/models/{bundles[0]}/card").status_code == 200
+        assert client.get("/v1/models/..%2Fbundles/card").status_code == 404
         assert f'bundle="{bundles[-1]}"' in client.get("/metrics").text
 
 
