@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,9 @@ def descendants(parent: int) -> Iterator[tuple[int, str]]:
     while waiting:
         pid = waiting.pop()
         waiting += children.get(pid, [])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        yield pid, command
+        with suppress(OSError):  # it may have ended meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            yield pid, command
 
 
 def kill_one_worker() -> None:
@@ -129,7 +131,8 @@ def main(folder: Path, names: str, workers: str, event: str, address: str | None
     """One training after the other, on one Ray."""
     wanted = [int(number) for number in workers.split(",")]
     try:
-        with ray_cluster(max(wanted), address, folder):
+        with ray_cluster(max(wanted), address, folder) as ray:
+            say(node=ray.get_runtime_context().get_node_id())
             for name in names.split(","):
                 for num_workers in wanted:
                     train(folder, name, num_workers, event, address)

@@ -26,7 +26,7 @@ _MEMORY = 100 * 1024**2
 
 @dataclass(frozen=True)
 class Node:
-    """A node that runs: its name in the cluster, and the process that its workers descend from."""
+    """A node that runs: its id in the cluster, and the process that its workers descend from."""
 
     name: str
     raylet: int
@@ -121,9 +121,9 @@ def keep(sockets: str) -> None:
             answer = {"address": cluster.address}
         else:
             node = _add(cluster, num_cpus=argument)
+            nodes[node._node_id] = node
             raylet = node.all_processes["raylet"][0].process.pid
-            nodes[str(raylet)] = node
-            answer = {"name": str(raylet), "raylet": raylet}
+            answer = {"name": node._node_id, "raylet": raylet}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     for node in [*nodes.values(), cluster.head_node]:
