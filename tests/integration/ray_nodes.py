@@ -121,9 +121,9 @@ def keep(sockets: str) -> None:
             answer = {"address": cluster.address}
         else:
             node = _add(cluster, num_cpus=argument)
-            nodes[node._node_id] = node
+            nodes[node.node_id] = node
             raylet = node.all_processes["raylet"][0].process.pid
-            answer = {"name": node._node_id, "raylet": raylet}
+            answer = {"name": node.node_id, "raylet": raylet}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     for node in [*nodes.values(), cluster.head_node]:
