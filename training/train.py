@@ -137,10 +137,7 @@ def train(
     held = hold_out_last(dataset.histories, min_length=2, seed=options.seed, max_learners=most)
     known = signals.take(held.rows).before(held.times)
     validation = Validation(held.inputs, held.targets, known)
-    log(
-        f"snapshot {data.id}: {len(dataset.learners):,} learners, {dataset.num_items:,} courses, "
-        f"{len(dataset.histories.items):,} interactions; {len(held.rows):,} held out to choose by"
-    )
+    log(_describe(data, dataset, len(held.rows)))
     work_dir = store_dir / "training" / _key(data, options)
     train_set = dataset.with_histories(held.train)
     with ray_cluster(options.workers, options.ray_address, store_dir / "training"):
@@ -161,15 +158,22 @@ def train(
     refit_simple(pipeline, dataset, log)
     explorer = told.publish(pipeline, dataset)
     rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
-    committed = has_commitments(rows.types)
-    trained = TrainedPipeline(pipeline, dataset.items, committed, fitted.parameters)
+    whole = TrainedPipeline(pipeline, dataset.items, has_commitments(rows.types), fitted.parameters)
+    figures["exploration"] = told.figures()
     info = _info(data, options, fitted, validated, train_set) | figures
-    info |= {"exploration": told.figures()}
     info["config"] |= {"text_encoder": text_encoder_of(fitted.models.get("content"))}
-    bundle = bundles.publish(lambda writer: _write(writer, trained, explorer), info=info)
+    bundle = bundles.publish(lambda writer: _write(writer, whole, explorer), info=info)
     is_champion, verdict = _decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)
     return Trained(bundle, is_champion, verdict, fitted, pipeline.blend.describe())
+
+
+def _describe(data: Data, dataset: Dataset, num_held: int) -> str:
+    """What is learned from, one line."""
+    return (
+        f"snapshot {data.id}: {len(dataset.learners):,} learners, {dataset.num_items:,} courses, "
+        f"{len(dataset.histories.items):,} interactions; {num_held:,} held out to choose by"
+    )
 
 
 def _ray_fit(

@@ -81,18 +81,7 @@ def evaluate_command(
     dataset, test, signals, described = _read(data, file_format, store)
     log(f"{described}: {len(dataset.learners):,} learners, {dataset.num_items:,} items")
 
-    def train_bare(
-        name: str, train: Any, validation: Validation, num_epochs: int | None = None
-    ) -> Outcome:
-        told = {"seed": seed} | exactly(num_epochs)
-        chosen = config_for(name, train, configs.get(name)).model_copy(update=told)
-        key = checkpoint_key(name, train, validation, chosen)
-        run_dir = None if checkpoints is None else checkpoints / key
-        return fit_neural(name, train, validation, chosen, progress=log.epoch, run_dir=run_dir)
-
-    if checkpoints is not None and workers > 1:
-        raise ParameterError("checkpoints are kept with one worker.", where="--checkpoints")
-    fit = train_bare if workers == 1 else _on_ray(workers, log, configs)
+    fit = _fit(workers, checkpoints, log, configs, seed)
     shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
     if protocol in COLD_PROTOCOLS:
         _check_cold(test, curve=curve or refit)
@@ -104,13 +93,10 @@ def evaluate_command(
         found = evaluate(task, protocol, curve=curve, refit=fit if refit else None, **shared)
         result = _as_json(found, described, protocol, seed)
         show = partial(print_evaluation, found, described, protocol)
-    if configs:
-        result["configs"] = configs
+    result |= {"configs": configs} if configs else {}
     result["peak_memory_mb"] = peak_memory_mb()
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
-        err_console.print(f"written: {output}")
+        _write(output, result)
     if json_output:
         print_json(result)
     else:
@@ -158,6 +144,33 @@ def _read(
         tables = graph.export_snapshot(list(TABLES))
     dataset, signals = with_signals(tables)
     return dataset, None, signals, str(settings.store_dir)
+
+
+def _fit(
+    workers: int, checkpoints: Path | None, log: StepLog, configs: dict[str, Fields], seed: int
+) -> Any:
+    """How a neural model is trained: in this process, or by Ray."""
+    if workers > 1 and checkpoints is not None:
+        raise ParameterError("checkpoints are kept with one worker.", where="--checkpoints")
+    if workers > 1:
+        return _on_ray(workers, log, configs)
+
+    def fit(
+        name: str, train: Any, validation: Validation, num_epochs: int | None = None
+    ) -> Outcome:
+        told = {"seed": seed} | exactly(num_epochs)
+        chosen = config_for(name, train, configs.get(name)).model_copy(update=told)
+        key = checkpoint_key(name, train, validation, chosen)
+        run_dir = None if checkpoints is None else checkpoints / key
+        return fit_neural(name, train, validation, chosen, progress=log.epoch, run_dir=run_dir)
+
+    return fit
+
+
+def _write(output: Path, result: dict[str, Any]) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+    err_console.print(f"written: {output}")
 
 
 def _on_ray(workers: int, log: StepLog, configs: dict[str, Fields]) -> Any:
