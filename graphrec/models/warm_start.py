@@ -97,11 +97,7 @@ def fine_tune(
     Raises:
         TrainingError: The weights do not fit the model.
     """
-    rate = getattr(trained.config, "learning_rate", 0.0) * config.rate
-    steady = {"max_epochs": _ENDLESS, "warmup_epochs": 0, "learning_rate": rate}
-    fields = type(trained.config).model_fields
-    fitting = {name: value for name, value in steady.items() if name in fields}
-    given: Any = trained.config.model_copy(update=fitting | {"seed": config.seed})
+    given = _steady(trained.config, config)
     places = Places(train, growth)
     subset, is_target = chosen_targets(name, train, growth, given, config)
     # Any vectors will do where all weights are replaced; this spares an SVD.
@@ -128,6 +124,15 @@ def fine_tune(
         resume_from=run_dir if has_checkpoint(run_dir) else None,
         progress=progress,
     )
+
+
+def _steady(trained: BaseModel, config: WarmStartConfig) -> Any:
+    """The training's configuration with a low rate that neither rises nor falls."""
+    rate = getattr(trained, "learning_rate", 0.0) * config.rate
+    steady = {"max_epochs": _ENDLESS, "warmup_epochs": 0, "learning_rate": rate}
+    fields = type(trained).model_fields
+    fitting = {name: value for name, value in steady.items() if name in fields}
+    return trained.model_copy(update=fitting | {"seed": config.seed})
 
 
 def chosen_targets(
