@@ -17,7 +17,7 @@ from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, ParameterError
 from graphrec.features import encoder as encoders
 from graphrec.features import sentence_model
-from graphrec.features.encoder import candidates, is_english, open_encoder
+from graphrec.features.encoder import candidates, is_english, open_encoder, open_encoders
 from graphrec.features.sentence_model import SentenceModel, has_minilm, minilm_folder
 from graphrec.features.text import TextConfig, incidence_matrix, reduce, tfidf_matrix
 from graphrec.features.text_cache import VectorCache
@@ -205,6 +205,28 @@ def test_encoders_are_joined_by_columns(tmp_path: Path) -> None:
     assert joined.name.startswith("tfidf+model:")
     with pytest.raises(ParameterError, match="word2vec"):
         open_encoder("tfidf+word2vec", TextConfig())
+
+
+def test_what_encoders_to_choose_among_share_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("tfidf", f"tfidf+{make_folder(tmp_path / 'model')}")
+    texts, other = ["learn to cook", "", "sail boats"], ["rice", "", "boats"]
+    read: list[object] = []
+
+    def counted(given: list[str], config: TextConfig) -> Any:
+        read.append(given)
+        return tfidf_matrix(given, config)
+
+    monkeypatch.setattr(encoders, "tfidf_matrix", counted)
+    shared = open_encoders(names, TextConfig())
+    found = [one.encode(texts).toarray() for one in shared]
+    assert read == [texts]
+    for name, one, rows in zip(names, shared, found, strict=True):
+        alone = open_encoder(name, TextConfig())
+        assert one.name == alone.name
+        np.testing.assert_array_equal(rows, alone.encode(texts).toarray())
+        np.testing.assert_array_equal(one.encode(other).toarray(), alone.encode(other).toarray())
 
 
 def test_languages_are_told_apart() -> None:
