@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from graphrec.cli.common import (
@@ -32,7 +30,8 @@ from graphrec.models.fitting import Validation
 from graphrec.settings import Settings
 from graphrec.version import __version__
 from training.cli import take_snapshot
-from training.tune import Trial, Tuned, TuneOptions, tune_model
+from training.tune import Tuned, TuneOptions, tune_model
+from training.tune_progress import SearchProgress, told
 
 _INTERRUPTED = 130
 _SHOWN = 30
@@ -99,9 +98,21 @@ def tune(
         seed=seed,
         max_epochs=max_epochs,
     )
+    found = _search(model, source, options, settings, log)
+    tuned = _tuned(found, source, seed)
+    write_config(target, model, tuned)
+    if json_output:
+        print_json(_as_json(model, found, tuned, target))
+    else:
+        _print(model, found, tuned, target)
+
+
+def _search(
+    model: str, source: _Source, options: TuneOptions, settings: Settings, log: StepLog
+) -> Tuned:
     try:
-        with _Shown(log, trials) as shown:
-            found = tune_model(
+        with SearchProgress(log, options.trials) as shown:
+            return tune_model(
                 model,
                 source.train,
                 source.validation,
@@ -112,12 +123,6 @@ def tune(
     except KeyboardInterrupt:
         err_console.print("interrupted: the same command goes on from the last epoch")
         raise typer.Exit(_INTERRUPTED) from None
-    tuned = _tuned(found, source, seed)
-    write_config(target, model, tuned)
-    if json_output:
-        print_json(_as_json(model, found, tuned, target))
-    else:
-        _print(model, found, tuned, target)
 
 
 def _source(
@@ -142,53 +147,6 @@ def _source(
         dataset, test, name, digest = with_signals(taken.tables())[0], None, taken.id, taken.hash
     task = split(dataset, test, "loo-full" if test is None else "split-full", seed, NO_SIGNALS)
     return _Source(name, digest, task.train, (task.validation.inputs, task.validation.targets))
-
-
-class _Shown:
-    """A line an epoch, and on a terminal a bar of trials with the best so far."""
-
-    def __init__(self, log: StepLog, num_trials: int) -> None:
-        self._log, self._num_trials = log, num_trials
-        self._best: tuple[float, int] = (-1.0, 0)
-        self._begun: set[int] = set()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("trials"),
-            TimeElapsedColumn(),
-            console=err_console,
-            transient=True,
-            disable=not err_console.is_terminal,
-        )
-        self._task = self._bar.add_task("starting Ray", total=num_trials)
-
-    def __enter__(self) -> _Shown:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *of: object) -> None:
-        self._bar.stop()
-
-    def epoch(self, trial: Trial, epoch: int, most: int, report: Mapping[str, Any]) -> None:
-        """Show one epoch of a trial."""
-        self._best = max(self._best, (float(report["best"]), -trial.number))
-        best = f"best {self._best[0]:.4f} (trial {-self._best[1]})"
-        self._bar.update(self._task, description=best, completed=trial.number - 1)
-        if trial.number not in self._begun:
-            self._begun.add(trial.number)
-            self._log(f"trial {trial.number}/{self._num_trials}: {told(trial)}")
-        self._log(
-            f"trial {trial.number}/{self._num_trials}  epoch {epoch}/{most}  "
-            f"loss {report['loss']:.4f}  ndcg@10 {report['ndcg@10']:.4f}  {best}"
-        )
-
-
-def told(trial: Trial) -> str:
-    """A trial's configuration as one line."""
-    fields = ", ".join(f"{key} {value}" for key, value in trial.config.items())
-    default = "the default" if trial.number == 1 or not fields else ""
-    return ": ".join(part for part in (default, fields) if part)
 
 
 def _tuned(found: Tuned, source: _Source, seed: int) -> TunedModel:
