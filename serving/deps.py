@@ -44,6 +44,7 @@ CourseId = Annotated[
     str, Path(max_length=512, description=f"Course. {_ID_NOTE}", examples=["PY101"])
 ]
 RoleId = Annotated[str, Path(max_length=512, description=f"Role. {_ID_NOTE}")]
+ModelId = Annotated[str, Path(max_length=512, description="Bundle, or an alias such as champion.")]
 KQuery = Annotated[int, Query(ge=1, le=200, description="Number of courses.")]
 
 

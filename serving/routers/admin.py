@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from serving.access import RequireScope
-from serving.deps import ERRORS, NOT_FOUND, ServiceDep
+from serving.deps import ERRORS, NOT_FOUND, ModelId, ServiceDep
 from serving.schemas import SnapshotAnswer
 
 router = APIRouter(
@@ -42,7 +42,7 @@ async def read_models(service: ServiceDep) -> dict[str, Any]:
     responses={**NOT_FOUND, 200: {"content": {"text/markdown": {}}, "description": "The card."}},
     summary="The model card of a bundle",
 )
-async def read_model_card(model_id: str, service: ServiceDep) -> Response:
+async def read_model_card(model_id: ModelId, service: ServiceDep) -> Response:
     """Markdown: use, data, models, quality, limits, cost; an alias will do for the id."""
     card = await service.workers.run(service.recommender.model_card, model_id)
     return Response(card, media_type="text/markdown; charset=utf-8")
