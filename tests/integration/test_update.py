@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from graphrec.recommend.validate import validate_pipeline
 from graphrec.schema import TABLES
 from graphrec.settings import Settings
 from training.train import Data, TrainOptions, _info, config_of
+
+pytestmark = pytest.mark.timeout(1800)
 
 Tables = dict[str, pa.Table]
 
@@ -125,8 +128,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("update"))
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRAPHREC_TEXT_ENCODER", "tfidf")  # a sentence encoder takes half a minute
+        yield World(tmp_path_factory.mktemp("update"))
 
 
 @pytest.fixture(scope="module")
