@@ -89,13 +89,14 @@ class Script:
 
 
 _THREE = (0, 1, 2)
+_REFIT = ("--refit",)
 
 EVALUATIONS: Final = {
     "mars.loo-full": Evaluation(
-        "Mars, workplace learning", "sequences", "mars/sequences.tsv", "loo-full", 2, _THREE
+        "Mars, workplace learning", "sequences", "mars/sequences.tsv", "loo-full", 3, _THREE, _REFIT
     ),
     "mooccube.loo-full": Evaluation(
-        "MOOCCube, videos", "sequences", "mooccube/sequences.tsv", "loo-full", 5, _THREE
+        "MOOCCube, videos", "sequences", "mooccube/sequences.tsv", "loo-full", 8, _THREE, _REFIT
     ),
     "mooccubex.loo-full": Evaluation(
         "MOOCCubeX", "sequences", "mooccubex/sequences.tsv", "loo-full", 45
