@@ -29,9 +29,23 @@ from graphrec.recommend.schemas import (
     RecommendRequest,
     RecommendResponse,
 )
+from graphrec.settings import Settings
 
 _BATCH = 20_000
 """Learners read from the graph at once."""
+
+NoveltyOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="How far what everybody takes stands back (GRAPHREC_NOVELTY)."),
+]
+ExplorationOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=MAX_EXPLORATION,
+        help="Share of the places for courses that few took or none (GRAPHREC_EXPLORATION).",
+    ),
+]
 
 
 def recommend(
@@ -54,20 +68,8 @@ def recommend(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", help="A course never given; repeatable.")
     ] = None,
-    novelty: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="How far what everybody takes stands back (GRAPHREC_NOVELTY)."
-        ),
-    ] = None,
-    exploration: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=MAX_EXPLORATION,
-            help="Share of the places for courses that few took or none (GRAPHREC_EXPLORATION).",
-        ),
-    ] = None,
+    novelty: NoveltyOption = None,
+    exploration: ExplorationOption = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -103,9 +105,13 @@ def recommend(
         novelty=novelty,
         exploration=exploration,
     )
+    _answer(settings, request, as_json=json_output)
+
+
+def _answer(settings: Settings, request: RecommendRequest, *, as_json: bool) -> None:
     with Recommender.open(settings) as recommender:
         answer = recommender.recommend(request)
-    if json_output:
+    if as_json:
         print_json(answer.model_dump())
     else:
         print_recommendations(answer)
