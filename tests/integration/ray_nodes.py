@@ -81,7 +81,6 @@ def cluster_environment(token: Path) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
         # For machines that are busy with something else.
-        "RAY_raylet_start_wait_time_s": "120",
         "RAY_worker_register_timeout_seconds": "600",
     }
 
