@@ -75,10 +75,7 @@ def test_exactly_so_many_epochs_are_trained_and_the_last_is_kept(data: Dataset) 
 def test_the_command_says_where_they_do_not_go(tmp_path: Path) -> None:
     file = tmp_path / "s.tsv"
     file.write_text("\n".join(f"u{n}\ta b c d" for n in range(5)))
-    told = CliRunner().invoke(
-        app,
-        ["evaluate", "--data", str(file), "--format", "sequences"]
-        + ["--protocol", "few-shot", "--refit"],
-    )
+    words = f"evaluate --data {file} --format sequences --protocol few-shot --refit"
+    told = CliRunner().invoke(app, words.split())
     assert told.exit_code != 0
     assert "--refit" in told.output + str(told.exception)
