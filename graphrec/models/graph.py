@@ -121,18 +121,21 @@ class GraphConfig(BaseModel):
         Small catalogues are as well served one target at a time (MOOCCube's enrolments:
         validation NDCG@10 .333 both ways), and in fewer epochs.
         """
+        dim = 256 if len(dataset.histories.items) >= 500_000 else 64
         return cls(
             is_set=True,
+            embedding_dim=dim,
             num_layers=2,
             is_cosine=True,
             temperature=0.1,
             context_exponent=0.5,
             dropout=0.5,
-            learning_rate=5e-3,
+            # Of vectors of the same length the columns are the smaller the more there are.
+            learning_rate=5e-3 * (64 / dim) ** 0.5,
             warmup_epochs=3,
             batch_size=int(np.clip(len(dataset.histories) // 15, 128, 2_048)),
             max_history=1_000,
-            max_epochs=30,
+            max_epochs=40,
             validate_every=5,
         )
 

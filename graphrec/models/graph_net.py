@@ -65,11 +65,6 @@ class GraphNet(nn.Module):
             for _ in range(config.num_layers)
         )
         self.layer_weights = nn.Parameter(torch.ones(config.num_layers + 1))
-        if config.is_set:
-            # A set holds the items it is read from: weights that learn would come to favour
-            # what each item knows of itself.
-            self.layers.requires_grad_(False)
-            self.layer_weights.requires_grad_(False)
         self.follow_weights = nn.Parameter(torch.ones(2))
         ages = torch.arange(NUM_AGES + 1)
         logits = -ages * (np.log(2) / config.half_life_items)
