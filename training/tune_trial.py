@@ -99,7 +99,7 @@ def _train(task: TrialTask, config: BaseModel, folder: Path, num_told: int) -> N
 
     run_training(
         run,
-        **epochs(config),  # type: ignore[arg-type]
+        **epochs(config),
         checkpoint=checkpoint,
         resume_from=folder if (folder / "run.safetensors").is_file() else None,
     )

@@ -46,7 +46,7 @@ def train_worker(task: Mapping[str, Any]) -> None:
         restored = Path(empty if newest is None else newest.to_directory(empty))
         run_training(
             run,
-            **epochs(config),  # type: ignore[arg-type]
+            **epochs(config),
             checkpoint=checkpoint,
             resume_from=rank_folder(restored, context.get_world_rank()),
             progress=progress,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from pydantic import BaseModel
@@ -137,10 +138,22 @@ def checkpoint_key(name: str, train: Dataset, validation: Validation, config: Ba
     return f"{name}-{digest.hexdigest()}"
 
 
-def epochs(config: BaseModel) -> dict[str, int]:
+class Epochs(TypedDict):
     """The arguments of ``run_training`` that a config holds."""
-    keys = ("max_epochs", "patience", "validate_every")
-    return {key: getattr(config, key) for key in keys if hasattr(config, key)}
+
+    max_epochs: int
+    patience: int
+    validate_every: int
+
+
+def epochs(config: BaseModel) -> Epochs:
+    """How long a config wants training to last."""
+    told = config.model_dump()
+    return {
+        "max_epochs": told["max_epochs"],
+        "patience": told["patience"],
+        "validate_every": told["validate_every"],
+    }
 
 
 def exactly(num_epochs: int | None) -> dict[str, int]:
