@@ -64,10 +64,6 @@ class SetSampler:
         has_two = np.diff(self._matrix.indptr) >= 2
         self._rows = np.flatnonzero(has_two & (wanted > 0))
 
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return -(-len(self._rows) // self._config.batch_size)
-
     def epoch(self, epoch: int) -> Iterator[SetBatch]:
         """Batches of one epoch, the same for the same seed and epoch."""
         rng = np.random.default_rng([self._config.seed, epoch])
