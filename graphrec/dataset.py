@@ -132,6 +132,11 @@ class Dataset:
     eligible: np.ndarray | None = None
 
     @property
+    def has_commitments(self) -> bool:
+        """Whether learners enrol, complete or drop, so that views are not what they took."""
+        return self.views is not None
+
+    @property
     def num_items(self) -> int:
         """Number of items, those without learners too."""
         return len(self.items)

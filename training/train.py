@@ -22,8 +22,6 @@ from graphrec.dataset import Dataset
 from graphrec.errors import BundleError, TrainingError
 from graphrec.evaluate.on_validation import validation_figures
 from graphrec.events.splits import hold_out_last
-from graphrec.features.dataset import interaction_arrays
-from graphrec.features.histories import has_commitments
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
 from graphrec.models.config_file import Fields, config_for
@@ -157,13 +155,12 @@ def train(
     told = Exploration.learn(pipeline, train_set, validation, seed=options.seed, report=log)
     refit_simple(pipeline, dataset, log)
     explorer = told.publish(pipeline, dataset)
-    rows = interaction_arrays(data.tables.get("interactions"), dataset.learners, dataset.items)
-    whole = TrainedPipeline(pipeline, dataset.items, has_commitments(rows.types), fitted.parameters)
+    whole = TrainedPipeline(pipeline, dataset.items, dataset.has_commitments, fitted.parameters)
     figures["exploration"] = told.figures()
     info = _info(data, options, fitted, validated, train_set) | figures
     info["config"] |= {"text_encoder": text_encoder_of(fitted.models.get("content"))}
     bundle = bundles.publish(lambda writer: _write(writer, whole, explorer), info=info)
-    is_champion, verdict = _decide(bundles, bundle, validated, dataset)
+    is_champion, verdict = decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)
     return Trained(bundle, is_champion, verdict, fitted, pipeline.blend.describe())
 
@@ -248,7 +245,7 @@ def _info(
     }
 
 
-def _decide(
+def decide(
     bundles: BundleStore,
     bundle: Bundle,
     validated: Validated,

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.dataset import Dataset
 from graphrec.errors import MissingExtraError, SourceError, TrainingError
 from graphrec.features.changes import Changes, find_changes
 from graphrec.features.dataset import dataset_from_tables
@@ -31,15 +32,12 @@ from graphrec.recommend.model_io import (
     write_pipeline,
 )
 from graphrec.recommend.refresh import Before, Refreshed, refresh
-from graphrec.schema import INTERACTION_TYPES
 from graphrec.version import __version__
 from training.known_data import known_data
-from training.train import CHAMPION, Data, _decide
+from training.train import CHAMPION, Data, decide
 
 _MIN_ASKED = 20
 """With fewer held-out events nothing can be said against an update."""
-
-_COMMITTED = INTERACTION_TYPES[0], INTERACTION_TYPES[1], INTERACTION_TYPES[4]
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,8 @@ def update(
         return Updated(None, parent.id, changes, False, nothing_new(parent), None)
     _refuse_what_is_gone(parent, changes, new)
     trained = read_pipeline(parent)
-    before = _before(parent, trained, old, new)
     dataset, signals = with_signals(new.tables)
+    before = _before(parent, trained, old, dataset)
     work_dir = store_dir / "training" / f"update-{_key(parent, new, config)}"
     refreshed = refresh(
         before, dataset, signals, config, run_dir=work_dir, report=log, progress=log.epoch
@@ -114,7 +112,7 @@ def update(
         is_told = refreshed.now.num_learners >= _MIN_ASKED
         before_ndcg = refreshed.before.metrics["ndcg@10"]
         asked = before_ndcg, refreshed.margin if is_told else np.inf
-    is_champion, verdict = _decide(bundles, bundle, refreshed.now, dataset, asked)
+    is_champion, verdict = decide(bundles, bundle, refreshed.now, dataset, asked)
     shutil.rmtree(work_dir, ignore_errors=True)
     return Updated(bundle, parent.id, changes, is_champion, verdict, refreshed)
 
@@ -135,8 +133,8 @@ def _refuse_what_is_gone(parent: Bundle, changes: Changes, new: Data) -> None:
         )
 
 
-def _before(parent: Bundle, trained: TrainedPipeline, old: Data, new: Data) -> Before:
-    if _has_commitments(new) != trained.has_commitments:
+def _before(parent: Bundle, trained: TrainedPipeline, old: Data, now: Dataset) -> Before:
+    if now.has_commitments != trained.has_commitments:
         raise TrainingError(
             f"learners enrol, complete or drop for the first time since bundle {parent.id}, so "
             "that views are no longer what counts as taken.",
@@ -155,11 +153,6 @@ def _before(parent: Bundle, trained: TrainedPipeline, old: Data, new: Data) -> B
         raise SourceError(f"the snapshot {old.id} is not what bundle {parent.id} was made from.")
     _one_thread()
     return Before(trained.pipeline, read_parameters(parent), configs, dataset)
-
-
-def _has_commitments(data: Data) -> bool:
-    table = data.tables.get("interactions")
-    return table is not None and bool(set(table["type"].unique().to_pylist()) & set(_COMMITTED))
 
 
 def _one_thread() -> None:

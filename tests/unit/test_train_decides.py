@@ -14,7 +14,7 @@ from graphrec.recommend.validate import Validated
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from training.train import CHAMPION, _decide
+from training.train import CHAMPION, decide
 
 DATASET = bare([[0, 1, 2]], 10)
 
@@ -38,15 +38,15 @@ def bundles(tmp_path: Path) -> BundleStore:
     return BundleStore(tmp_path)
 
 
-def decide(bundles: BundleStore, bundle: Bundle, ndcg: float, data: Dataset = DATASET) -> bool:
-    is_champion, verdict = _decide(bundles, bundle, validated(ndcg), data)
+def is_taken(bundles: BundleStore, bundle: Bundle, ndcg: float, data: Dataset = DATASET) -> bool:
+    is_champion, verdict = decide(bundles, bundle, validated(ndcg), data)
     assert verdict.startswith("champion:" if is_champion else "not champion:")
     assert (bundles.alias(CHAMPION) == bundle.id) == is_champion
     return is_champion
 
 
 def test_the_first_one_serves(bundles: BundleStore) -> None:
-    assert decide(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)
+    assert is_taken(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_later_one_must_be_no_worse(
     old = publish(bundles, 0.3, list(DATASET.items))
     bundles.set_alias(CHAMPION, old.id)
     new = publish(bundles, ndcg, list(DATASET.items)[::-1], snapshot)
-    assert decide(bundles, new, ndcg) == expected
+    assert is_taken(bundles, new, ndcg) == expected
     if not expected:
         assert bundles.alias(CHAMPION) == old.id
 
@@ -77,10 +77,10 @@ def test_a_damaged_one_is_replaced(bundles: BundleStore) -> None:
     path = old.path("items.parquet")
     path.chmod(0o644)
     path.write_bytes(b"")
-    assert decide(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)
+    assert is_taken(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)
 
 
 def test_another_catalogue_cannot_be_compared(bundles: BundleStore) -> None:
     old = publish(bundles, 0.9, ["other 1", "other 2"])
     bundles.set_alias(CHAMPION, old.id)
-    assert decide(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)
+    assert is_taken(bundles, publish(bundles, 0.1, list(DATASET.items)), 0.1)

@@ -24,7 +24,7 @@ from graphrec.recommend.growth import growth, hold_out_new, in_rows, new_entries
 from graphrec.recommend.validate import Validated
 from graphrec.schema import TABLES
 from training.checkpoints import read_outcome
-from training.train import CHAMPION, _decide
+from training.train import CHAMPION, decide
 
 EMPTY = {name: spec.schema.empty_table() for name, spec in TABLES.items()}
 
@@ -229,6 +229,6 @@ def test_who_serves_after_an_update(
     bundles.set_alias(CHAMPION, old.id)
     new = publish("new")
     found = Validated({"ndcg@10": 0.3, "recall@10": 0.4}, 0.01, 100)
-    is_champion, verdict = _decide(bundles, new, found, data, asked)
+    is_champion, verdict = decide(bundles, new, found, data, asked)
     assert is_champion == expected, verdict
     assert bundles.alias(CHAMPION) == (new.id if expected else old.id)
