@@ -19,8 +19,7 @@ from pydantic import BaseModel
 from graphrec.dataset import Dataset
 from graphrec.errors import TrainingError
 from graphrec.features.signals import LearnerSignals
-from graphrec.index.build import build_index
-from graphrec.models.base import EmbeddingModel, Model
+from graphrec.models.base import Model
 from graphrec.models.content import ContentModel
 from graphrec.models.ranking import ranking_metrics
 from graphrec.models.registry import NEURAL
@@ -30,6 +29,7 @@ from graphrec.recommend.compose import (
     MAX_BLENDED,
     Report,
     Validation,
+    build_indexes,
     learn_blend,
     refit,
     refit_simple,
@@ -205,13 +205,12 @@ class _Update:
     def pipeline(self) -> Pipeline:
         """The updated models under the old blend."""
         old = self._before.pipeline
-        indexes = {
-            name: build_index(model.item_vectors())
-            for name, model in self.models.items()
-            if isinstance(model, EmbeddingModel)
-        }
         return Pipeline(
-            self.models, blend=old.blend, indexes=indexes, config=old.config, signals=old.signals
+            self.models,
+            blend=old.blend,
+            indexes=build_indexes(self.models),
+            config=old.config,
+            signals=old.signals,
         )
 
     def asked_before(self) -> Validation:
