@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 import typer
+from pydantic import BaseModel
 
 from graphrec.cli.common import (
     JsonOption,
@@ -40,6 +42,9 @@ from graphrec.schema import TABLES
 _ROWS = (*ROW_NAMES, "pipeline")
 
 AnyProtocol = Literal[Protocol, ColdProtocol]
+
+Choose = Callable[[str, Dataset, int | None], BaseModel]
+"""The config of a neural model for a dataset, and for exactly so many epochs."""
 
 
 def evaluate_command(
@@ -152,19 +157,35 @@ def _fit(
     """How a neural model is trained: in this process, or by Ray."""
     if workers > 1 and checkpoints is not None:
         raise ParameterError("checkpoints are kept with one worker.", where="--checkpoints")
+    choose = partial(config_of, configs, seed)
     if workers > 1:
-        return _on_ray(workers, log, configs)
+        return _on_ray(workers, log, choose)
 
     def fit(
         name: str, train: Any, validation: Validation, num_epochs: int | None = None
     ) -> Outcome:
-        told = {"seed": seed} | exactly(num_epochs)
-        chosen = config_for(name, train, configs.get(name)).model_copy(update=told)
+        chosen = choose(name, train, num_epochs)
         key = checkpoint_key(name, train, validation, chosen)
         run_dir = None if checkpoints is None else checkpoints / key
         return fit_neural(name, train, validation, chosen, progress=log.epoch, run_dir=run_dir)
 
     return fit
+
+
+def config_of(
+    configs: Mapping[str, Fields], seed: int, name: str, train: Dataset, num_epochs: int | None
+) -> BaseModel:
+    """How an evaluation trains a neural model, wherever: options beat the config file.
+
+    Args:
+        configs: By model, the fields that differ from the default.
+        seed: Of every random choice.
+        name: "graph" or "sequence".
+        train: What is trained on.
+        num_epochs: Exactly so many; None: until validation is no better.
+    """
+    told = {"seed": seed} | exactly(num_epochs)
+    return config_for(name, train, configs.get(name)).model_copy(update=told)
 
 
 def _write(output: Path, result: dict[str, Any]) -> None:
@@ -173,13 +194,13 @@ def _write(output: Path, result: dict[str, Any]) -> None:
     err_console.print(f"written: {output}")
 
 
-def _on_ray(workers: int, log: StepLog, configs: dict[str, Fields]) -> Any:
+def _on_ray(workers: int, log: StepLog, choose: Choose) -> Any:
     found = entry_points(group="graphrec.training", name="fit_on_ray")
     try:
         load = next(iter(found)).load()
     except (ModuleNotFoundError, StopIteration) as exc:
         raise MissingExtraError("ray", "train") from exc
-    return load(workers=workers, progress=log.epoch, configs=configs)
+    return load(workers=workers, choose=choose, progress=log.epoch)
 
 
 def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import pytest
 
 pytest.importorskip("ray", reason="graphrec[train] is not installed")
 
-from ray_driver import DRIVER, outcome_folder, write_walks
+from ray_driver import DRIVER, noisy_walks, outcome_folder, write_walks
 from ray_nodes import ROOT
+from service_world import graphrec_command
 
 from graphrec.models.dataset_io import load_dataset, load_validation
 from graphrec.models.fitting import config_type, fit_neural
@@ -110,3 +111,23 @@ def test_one_and_four_workers_are_as_good_as_one_process(folder: Path) -> None:
     assert best[:2] == pytest.approx([graph] * 2, abs=0.005)
     assert best[2] == pytest.approx(sequence, abs=0.005)
     assert best[3] == pytest.approx(sequence, abs=0.08)  # each rank drops out other numbers
+
+
+def test_an_evaluation_trains_with_the_same_seed_and_config_on_workers(tmp_path: Path) -> None:
+    histories = noisy_walks(300).histories
+    lines = [f"u{n} {' '.join(map(str, row))}\n" for n, row in enumerate(histories)]
+    (tmp_path / "walks.txt").write_text("".join(lines))
+    config = {"embedding_dim": 16, "batch_size": 256, "max_epochs": 2}
+    (tmp_path / "config.json").write_text(json.dumps({"graph": {"config": config}}))
+    words = "evaluate --data walks.txt --format sequences --models graph --config config.json"
+    found = []
+    for workers, seed in (("1", "0"), ("1", "3"), ("2", "3")):
+        command = [*graphrec_command(), *words.split(), "--workers", workers, "--seed", seed]
+        done = subprocess.run(
+            [*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        found.append(json.loads(done.stdout)["results"]["graph"]["ndcg@10"])
+    other, single, divided = found
+    assert divided == pytest.approx(single, abs=1e-4)  # by dimensions: but for rounding
+    assert abs(other - single) > 5e-4
