@@ -66,10 +66,9 @@ def train(
         max_epochs=max_epochs,
         configs=configs,
     )
-    data = Data(taken.tables(), taken.hash, taken.id)
     bundles = BundleStore(settings.bundles_dir)
     try:
-        trained = run_train(settings.store_dir, bundles, data, options, log)
+        trained = run_train(settings.store_dir, bundles, Data.of(taken), options, log)
     except KeyboardInterrupt:
         err_console.print("interrupted: the same command goes on from the last checkpoint")
         raise typer.Exit(_INTERRUPTED) from None

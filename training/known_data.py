@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +11,29 @@ from graphrec.graph.snapshot import MANIFEST, Snapshot, read_snapshot
 from training.train import Data
 
 
-def known_data(parent: Mapping[str, Any], folders: list[Path]) -> Data:
+def known_data(manifest: Mapping[str, Any], folders: Iterable[Path], remedy: str) -> Data:
     """The snapshot that a bundle was made from, found by its hash.
 
     Args:
-        parent: Manifest of the bundle.
+        manifest: Of the bundle.
         folders: Snapshots, or folders that hold some.
+        remedy: What to do where it is in none of them.
 
     Raises:
         SourceError: It is in none of them.
     """
     for taken in snapshots_in(folders):
-        if taken.hash == parent["snapshot_hash"]:
-            return Data(taken.tables(), taken.hash, taken.id)
+        if taken.hash == manifest["snapshot_hash"]:
+            return Data.of(taken)
     raise SourceError(
-        f"no snapshot with the hash {parent['snapshot_hash'][:12]}… that bundle {parent['id']} "
-        "was made from: what is new is what it does not hold.",
+        f"no snapshot with the hash {manifest['snapshot_hash'][:12]}… that bundle "
+        f"{manifest['id']} was made from.",
         where=", ".join(str(folder) for folder in folders),
-        remedy="Name its folder with --since, or train anew: graphrec train",
+        remedy=remedy,
     )
 
 
-def snapshots_in(folders: list[Path]) -> Iterator[Snapshot]:
+def snapshots_in(folders: Iterable[Path]) -> Iterator[Snapshot]:
     """The snapshots among folders and in them."""
     for folder in folders:
         inside = sorted(folder.iterdir()) if folder.is_dir() else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,9 @@ from graphrec.cli.common import (
     settings_for,
 )
 from graphrec.cli.progress import StepLog
-from graphrec.errors import SourceError, TrainingError
-from graphrec.graph.snapshot import Snapshot, read_snapshot
-from graphrec.settings import Settings
+from graphrec.errors import TrainingError
 from graphrec.version import __version__
+from training.known_data import known_data
 from training.train import Data, TrainOptions, train
 from training.update import update_again
 
@@ -79,7 +78,11 @@ def reproduce_command(
     option = bundle.manifest["config"].get("text_encoder", {}).get("option")
     if option not in (None, settings.text_encoder):
         log(f"made with GRAPHREC_TEXT_ENCODER={option}, here it is {settings.text_encoder}")
-    data = _data(settings, bundle, snapshot)
+    data = known_data(
+        bundle.manifest,
+        [settings.snapshots_dir if snapshot is None else snapshot],
+        remedy="Name its folder with --snapshot.",
+    )
     try:
         others = [settings.snapshots_dir, *([] if snapshot is None else [snapshot.parent])]
         found = reproduce(settings.store_dir / "reproduce" / bundle.id, bundle, data, log, others)
@@ -133,30 +136,6 @@ def _options(bundle: Bundle) -> TrainOptions:
             remedy="It was made by another version; reproduce it with that one.",
         ) from exc
     return told.model_copy(update={"ray_address": None})
-
-
-def _data(settings: Settings, bundle: Bundle, directory: Path | None) -> Data:
-    """The snapshot that the bundle was trained on.
-
-    Raises:
-        SourceError: It is not there, or another one was given.
-    """
-    wanted = bundle.manifest["snapshot_hash"]
-    for taken in _snapshots(settings) if directory is None else [read_snapshot(directory)]:
-        if taken.hash == wanted:
-            return Data(taken.tables(), taken.hash, taken.id)
-    raise SourceError(
-        f"no snapshot with the hash {wanted[:12]}… of bundle {bundle.id}.",
-        where=str(directory or settings.snapshots_dir),
-        remedy="Name the folder of the snapshot it was trained on with --snapshot.",
-    )
-
-
-def _snapshots(settings: Settings) -> Iterator[Snapshot]:
-    folder = settings.snapshots_dir
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.is_dir() and not path.name.startswith("."):
-            yield read_snapshot(path)
 
 
 def _as_json(bundle: Bundle, found: Reproduction) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from graphrec.evaluate.on_validation import validation_figures
 from graphrec.events.splits import hold_out_last
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
+from graphrec.graph.snapshot import Snapshot
 from graphrec.models.config_file import Fields, config_for
 from graphrec.models.content import text_encoder_of
 from graphrec.models.dataset_io import save_dataset
@@ -86,6 +87,11 @@ class Data:
     tables: Mapping[str, pa.Table]
     hash: str
     id: str
+
+    @classmethod
+    def of(cls, taken: Snapshot) -> Data:
+        """The tables of a snapshot, read and checked."""
+        return cls(taken.tables(), taken.hash, taken.id)
 
 
 @dataclass(frozen=True)

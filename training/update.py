@@ -236,7 +236,8 @@ def update_again(
             f"the bundle {bundle.id} does not say how it was updated: {exc}",
             remedy="It was made by another version; reproduce it with that one.",
         ) from exc
-    data = known_data(parent.manifest, snapshots), new
+    remedy = "Put it beside the snapshot that --snapshot names."
+    data = known_data(parent.manifest, snapshots, remedy), new
     again = update(folder, BundleStore(folder / "bundles"), parent, data, config, log)
     if again.bundle is None or again.refreshed is None:
         raise TrainingError(f"{again.verdict} It cannot be what bundle {bundle.id} was made from.")

@@ -14,7 +14,6 @@ from graphrec.cli.common import (
     StoreOption,
     console,
     err_console,
-    open_graph,
     print_json,
     settings_for,
 )
@@ -22,9 +21,10 @@ from graphrec.cli.evaluate import peak_memory_mb
 from graphrec.cli.progress import StepLog
 from graphrec.errors import SourceError, StoreOwnedError
 from graphrec.features.changes import Changes
-from graphrec.graph.snapshot import Snapshot, read_snapshot, write_snapshot
+from graphrec.graph.snapshot import Snapshot
 from graphrec.models.warm_start import WarmStartConfig
 from graphrec.settings import Settings
+from training.cli import take_snapshot
 from training.known_data import known_data, snapshots_in
 from training.train import Data
 from training.update import Updated, nothing_new
@@ -80,21 +80,21 @@ def _update(
     if taken.hash == parent.manifest["snapshot_hash"]:
         return Updated(None, parent.id, Changes(), False, nothing_new(parent), None)
     folders = [settings.snapshots_dir, taken.directory.resolve().parent]
-    old = known_data(parent.manifest, folders if since is None else [since])
+    old = known_data(
+        parent.manifest,
+        folders if since is None else [since],
+        remedy="Name its folder with --since, for what is new is what it does not hold; or train "
+        "anew: graphrec train",
+    )
     config = WarmStartConfig(passes=chosen[0], seed=chosen[1])
-    new = Data(taken.tables(), taken.hash, taken.id)
-    return run_update(settings.store_dir, bundles, parent, (old, new), config, log)
+    return run_update(settings.store_dir, bundles, parent, (old, Data.of(taken)), config, log)
 
 
 def _newest(settings: Settings, directory: Path | None, log: StepLog) -> Snapshot:
     """The data to learn from: as given, of the graph, or the newest that was taken of it."""
-    if directory is not None:
-        return read_snapshot(directory)
-    if settings.graph_url or settings.graph_dir.exists():
+    if directory is not None or settings.graph_url or settings.graph_dir.exists():
         try:
-            with open_graph(settings) as graph:
-                log("exporting a snapshot of the graph")
-                return write_snapshot(graph, settings.snapshots_dir)
+            return take_snapshot(settings, directory, log)
         except StoreOwnedError:
             log("another process has the graph: taking the newest snapshot of the store")
     found = sorted(snapshots_in([settings.snapshots_dir]), key=lambda one: one.created_at)

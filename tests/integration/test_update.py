@@ -83,7 +83,7 @@ def snapshot(tables: Tables, settings: Settings) -> Snapshot:
 
 def train_here(settings: Settings, taken: Snapshot) -> Bundle:
     """As ``graphrec train``, but in this process."""
-    data = Data(taken.tables(), taken.hash, taken.id)
+    data = Data.of(taken)
     dataset, signals = with_signals(data.tables)
     held = hold_out_last(dataset.histories, min_length=2, seed=0, max_learners=100)
     known = signals.take(held.rows).before(held.times)
