@@ -156,7 +156,6 @@ def run_training(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     start: tuple[Mapping[str, np.ndarray], float] | None = None,
-    keep_last: bool = False,
 ) -> Outcome:
     """Train until validation has not improved for ``patience`` validations.
 
@@ -171,7 +170,6 @@ def run_training(
         should_stop: Asked after each epoch; True ends training with the best so far.
         start: ``best_arrays`` of what training goes on from, with its ``ndcg@10``: the best
             until an epoch is better.
-        keep_last: Take the last epoch; validation has nobody to tell them apart by.
 
     Returns:
         The model of the best validation, and the state.
@@ -187,7 +185,7 @@ def run_training(
         is_last = state.epoch >= max_epochs or should_stop()
         if state.epoch % validate_every == 0 or is_last:
             metrics |= run.validate()
-            if keep_last or metrics["ndcg@10"] > state.best_metric:
+            if metrics["ndcg@10"] > state.best_metric:
                 state.best_metric, state.best_epoch = metrics["ndcg@10"], state.epoch
                 best = best_arrays(run.export(), run.parameters())
             num_stale = (state.epoch - state.best_epoch) // validate_every

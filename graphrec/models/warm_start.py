@@ -118,8 +118,8 @@ def fine_tune(
         run,
         max_epochs=config.passes,
         patience=config.passes,
+        validate_every=1 if can_choose else config.passes,  # asked but once, the last is kept
         start=(begun, before),
-        keep_last=not can_choose,
         checkpoint=None if run_dir is None else lambda *of: save_checkpoint(run_dir, run, *of),
         resume_from=run_dir if has_checkpoint(run_dir) else None,
         progress=progress,

@@ -140,12 +140,13 @@ def gone_on(
     start: Trained,
     grown: tuple[Dataset, Dataset],
     run_dir: Path | None = None,
+    num_asked: int = 1_000,
     **given: int,
 ) -> Outcome:
     old, new = grown
     held = hold_out_new(new.histories, new_entries(old, new), 0)
     train = new.with_histories(held.train)
-    asked = held.train.take(held.rows), held.targets
+    asked = held.train.take(held.rows[:num_asked]), held.targets[:num_asked]
     config = WarmStartConfig(**given)  # type: ignore[arg-type]
     grew = growth(old, train, held.is_new, None)
     return fine_tune(name, start, train, asked, grew, config, run_dir=run_dir)
@@ -169,6 +170,15 @@ def test_warm_start(name: str, grown: tuple[Dataset, Dataset]) -> None:
     assert not np.array_equal(other.model.score(old.histories), on.model.score(old.histories))
     # Its weights are what a next update goes on from.
     assert on.parameters.keys() == start.parameters.keys()
+
+
+@pytest.mark.parametrize("num_asked", [0, 20])
+def test_with_too_few_to_ask_the_last_pass_is_taken(
+    grown: tuple[Dataset, Dataset], num_asked: int
+) -> None:
+    start = trained("graph", grown[0])
+    state = gone_on("graph", start, grown, passes=3, num_asked=num_asked).state
+    assert (state.epoch, state.best_epoch, state.is_finished) == (3, 3, True)
 
 
 def test_an_interrupted_one_goes_on(grown: tuple[Dataset, Dataset], tmp_path: Path) -> None:
