@@ -11,9 +11,10 @@ from rich.table import Table
 from graphrec.bundle import BundleStore
 from graphrec.cli.common import (
     JsonOption,
+    SeedOption,
     StoreOption,
     console,
-    err_console,
+    interruptible,
     open_graph,
     print_json,
     settings_for,
@@ -28,7 +29,9 @@ from graphrec.settings import Settings
 from training.train import Data, Trained, TrainOptions
 from training.train import train as run_train
 
-_INTERRUPTED = 130
+RayAddressOption = Annotated[
+    str | None, typer.Option("--ray-address", help="A standing cluster (default: our own).")
+]
 
 
 def train(
@@ -37,10 +40,8 @@ def train(
         typer.Option("--snapshot", help="Train from this snapshot; opens no graph."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Ray Train workers.")] = 1,
-    ray_address: Annotated[
-        str | None, typer.Option("--ray-address", help="A standing cluster (default: our own).")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    ray_address: RayAddressOption = None,
+    seed: SeedOption = 0,
     models: Annotated[
         str, typer.Option("--models", help=f"Comma-separated: {', '.join(MODEL_NAMES)}.")
     ] = "",
@@ -67,11 +68,9 @@ def train(
         configs=configs,
     )
     bundles = BundleStore(settings.bundles_dir)
-    try:
-        trained = run_train(settings.store_dir, bundles, Data.of(taken), options, log)
-    except KeyboardInterrupt:
-        err_console.print("interrupted: the same command goes on from the last checkpoint")
-        raise typer.Exit(_INTERRUPTED) from None
+    data = Data.of(taken)
+    with interruptible("the same command goes on from the last checkpoint"):
+        trained = run_train(settings.store_dir, bundles, data, options, log)
     if json_output:
         print_json(_as_json(trained))
     else:

@@ -19,7 +19,7 @@ from graphrec.cli.common import (
     JsonOption,
     StoreOption,
     console,
-    err_console,
+    interruptible,
     print_json,
     settings_for,
 )
@@ -30,7 +30,6 @@ from training.known_data import known_data
 from training.train import Data, TrainOptions, train
 from training.update import update_again
 
-_INTERRUPTED = 130
 _DIFFERENT = 1
 
 
@@ -83,12 +82,9 @@ def reproduce_command(
         [settings.snapshots_dir if snapshot is None else snapshot],
         remedy="Name its folder with --snapshot.",
     )
-    try:
-        others = [settings.snapshots_dir, *([] if snapshot is None else [snapshot.parent])]
+    others = [settings.snapshots_dir, *([] if snapshot is None else [snapshot.parent])]
+    with interruptible("the same command goes on from the last checkpoint"):
         found = reproduce(settings.store_dir / "reproduce" / bundle.id, bundle, data, log, others)
-    except KeyboardInterrupt:
-        err_console.print("interrupted: the same command goes on from the last checkpoint")
-        raise typer.Exit(_INTERRUPTED) from None
     if json_output:
         print_json(_as_json(bundle, found))
     else:

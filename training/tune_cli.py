@@ -10,18 +10,20 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from graphrec.cli.bare_data import DataOption, FormatOption, read_bare
 from graphrec.cli.common import (
     JsonOption,
+    SeedOption,
     StoreOption,
     console,
-    err_console,
+    interruptible,
     print_json,
     settings_for,
 )
 from graphrec.cli.progress import StepLog
 from graphrec.dataset import Dataset
 from graphrec.errors import ParameterError
-from graphrec.evaluate.files import Format, read_interactions
+from graphrec.evaluate.files import Format
 from graphrec.evaluate.protocols import split
 from graphrec.features.signals import NO_SIGNALS, with_signals
 from graphrec.files import sha256_of
@@ -29,11 +31,10 @@ from graphrec.models.config_file import TunedModel, read_config, write_config
 from graphrec.models.fitting import Validation
 from graphrec.settings import Settings
 from graphrec.version import __version__
-from training.cli import take_snapshot
+from training.cli import RayAddressOption, take_snapshot
 from training.tune import Tuned, TuneOptions, tune_model
 from training.tune_progress import SearchProgress, told
 
-_INTERRUPTED = 130
 _SHOWN = 30
 """Trials that the table has room for."""
 
@@ -53,10 +54,8 @@ def tune(
     snapshot: Annotated[
         Path | None, typer.Option("--snapshot", help="Tune on this snapshot; opens no graph.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="A bare file (or the folder of a split).")
-    ] = None,
-    file_format: Annotated[Format | None, typer.Option("--format", help="Form of --data.")] = None,
+    data: DataOption = None,
+    file_format: FormatOption = None,
     trials: Annotated[
         int, typer.Option("--trials", min=1, help="Configurations tried, the default first.")
     ] = 16,
@@ -66,10 +65,8 @@ def tune(
     workers: Annotated[
         int, typer.Option("--workers", "--concurrent", min=1, help="Trials at once, a CPU each.")
     ] = 1,
-    ray_address: Annotated[
-        str | None, typer.Option("--ray-address", help="A standing cluster (default: our own).")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    ray_address: RayAddressOption = None,
+    seed: SeedOption = 0,
     max_epochs: Annotated[
         int | None, typer.Option("--max-epochs", min=1, help="Most epochs of a trial.")
     ] = None,
@@ -110,19 +107,18 @@ def tune(
 def _search(
     model: str, source: _Source, options: TuneOptions, settings: Settings, log: StepLog
 ) -> Tuned:
-    try:
-        with SearchProgress(log, options.trials) as shown:
-            return tune_model(
-                model,
-                source.train,
-                source.validation,
-                options,
-                home=settings.store_dir / "tuning",
-                watch=shown.epoch,
-            )
-    except KeyboardInterrupt:
-        err_console.print("interrupted: the same command goes on from the last epoch")
-        raise typer.Exit(_INTERRUPTED) from None
+    with (
+        interruptible("the same command goes on from the last epoch"),
+        SearchProgress(log, options.trials) as shown,
+    ):
+        return tune_model(
+            model,
+            source.train,
+            source.validation,
+            options,
+            home=settings.store_dir / "tuning",
+            watch=shown.epoch,
+        )
 
 
 def _source(
@@ -134,13 +130,11 @@ def _source(
     log: StepLog,
 ) -> _Source:
     """Cut as ``graphrec evaluate`` with the same seed: its test items are left out."""
-    if (data is None) != (file_format is None):
-        raise ParameterError("--data and --format go together.", where="--format")
     if data is not None and snapshot is not None:
         raise ParameterError("either --data or --snapshot.", where="--snapshot")
-    if data is not None and file_format is not None:
-        read = read_interactions(data, file_format)
-        dataset, test, name = read.dataset, read.test, data.name
+    bare = read_bare(data, file_format)
+    if data is not None and bare is not None:
+        dataset, test, name = bare.dataset, bare.test, data.name
         digest = sha256_of(data / "train.txt" if data.is_dir() else data)
     else:
         taken = take_snapshot(settings, snapshot, log)

@@ -11,9 +11,10 @@ from rich.table import Table
 from graphrec.bundle import Bundle, BundleStore
 from graphrec.cli.common import (
     JsonOption,
+    SeedOption,
     StoreOption,
     console,
-    err_console,
+    interruptible,
     print_json,
     settings_for,
 )
@@ -30,7 +31,6 @@ from training.train import Data
 from training.update import Updated, nothing_new
 from training.update import update as run_update
 
-_INTERRUPTED = 130
 _DEFAULT = WarmStartConfig()
 
 
@@ -47,7 +47,7 @@ def update(
     passes: Annotated[
         int, typer.Option("--passes", min=0, help="Over new and replayed events.")
     ] = _DEFAULT.passes,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    seed: SeedOption = 0,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -57,11 +57,8 @@ def update(
     bundles = BundleStore(settings.bundles_dir)
     parent = bundles.load(ref)
     taken = _newest(settings, snapshot, log)
-    try:
+    with interruptible("the same command goes on from the last pass"):
         done = _update(settings, bundles, parent, taken, since, (passes, seed), log)
-    except KeyboardInterrupt:
-        err_console.print("interrupted: the same command goes on from the last pass")
-        raise typer.Exit(_INTERRUPTED) from None
     if json_output:
         print_json(_as_json(done))
     else:

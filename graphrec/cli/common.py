@@ -24,6 +24,10 @@ StoreOption = Annotated[
     typer.Option("--store", help="Store folder (default: GRAPHREC_STORE, else in your home)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 def settings_for(store: Path | None) -> Settings:
@@ -36,6 +40,20 @@ def open_graph(settings: Settings) -> Iterator[GraphStore]:
     """The graph that the settings name, closed afterwards."""
     with open_store(settings) as store:
         yield store
+
+
+@contextmanager
+def interruptible(hint: str) -> Iterator[None]:
+    """Ctrl-C within ends the command without a traceback.
+
+    Args:
+        hint: How to go on, told to the person.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        err_console.print(f"interrupted: {hint}", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def print_json(value: Any) -> None:

@@ -14,8 +14,10 @@ import orjson
 import typer
 from pydantic import BaseModel
 
+from graphrec.cli.bare_data import DataOption, FormatOption, read_bare
 from graphrec.cli.common import (
     JsonOption,
+    SeedOption,
     StoreOption,
     console,
     err_console,
@@ -30,7 +32,7 @@ from graphrec.cli.progress import StepLog
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import MissingExtraError, ParameterError
 from graphrec.evaluate.cold_run import COLD_PROTOCOLS, ColdProtocol
-from graphrec.evaluate.files import Format, read_interactions
+from graphrec.evaluate.files import Format
 from graphrec.evaluate.protocols import Evaluation, Protocol, evaluate, split
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
 from graphrec.models.config_file import Fields, config_for
@@ -48,10 +50,8 @@ Choose = Callable[[str, Dataset, int | None], BaseModel]
 
 
 def evaluate_command(
-    data: Annotated[
-        Path | None, typer.Option("--data", help="A bare file (or the folder of a split).")
-    ] = None,
-    file_format: Annotated[Format | None, typer.Option("--format", help="Form of --data.")] = None,
+    data: DataOption = None,
+    file_format: FormatOption = None,
     protocol: Annotated[
         AnyProtocol, typer.Option("--protocol", help="What is held out and asked.")
     ] = "loo-full",
@@ -59,7 +59,7 @@ def evaluate_command(
     models: Annotated[
         str, typer.Option("--models", help=f"Comma-separated: {', '.join(_ROWS)}.")
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")] = 0,
+    seed: SeedOption = 0,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="More than 1: train on Ray workers.")
     ] = 1,
@@ -139,11 +139,9 @@ def _read(
     data: Path | None, file_format: Format | None, store: Path | None
 ) -> tuple[Dataset, Histories | None, LearnerSignals, str]:
     """Interactions, a published split's test, signals and a name: of a bare file or the graph."""
-    if (data is None) != (file_format is None):
-        raise ParameterError("--data and --format go together.", where="--format")
-    if data is not None and file_format is not None:
-        found = read_interactions(data, file_format)
-        return found.dataset, found.test, NO_SIGNALS, data.name
+    bare = read_bare(data, file_format)
+    if data is not None and bare is not None:
+        return bare.dataset, bare.test, NO_SIGNALS, data.name
     settings = settings_for(store)
     with open_graph(settings) as graph:
         tables = graph.export_snapshot(list(TABLES))

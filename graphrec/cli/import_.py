@@ -16,6 +16,7 @@ from graphrec.cli.common import (
     StoreOption,
     console,
     err_console,
+    interruptible,
     open_graph,
     print_json,
     settings_for,
@@ -25,8 +26,6 @@ from graphrec.events.readers import READERS, open_reader
 from graphrec.events.source import ReadLog
 from graphrec.graph import ingest as ingestion
 from graphrec.graph.ingest_table import TableCounts
-
-INTERRUPTED = 130
 
 
 def import_command(
@@ -56,17 +55,12 @@ def import_command(
     settings = settings_for(store)
     log = ReadLog(Quarantine.for_import(settings.quarantine_dir, source))
     reader = open_reader(source, path, log, with_cycles=with_cycles)
-    try:
-        with open_graph(settings) as graph:
-            if replace:
-                graph.clear()
-            with _progress() as report:
-                summary = ingestion.ingest(graph, reader, batch_rows=batch_rows, progress=report)
-    except KeyboardInterrupt:
-        err_console.print(
-            "interrupted: whole batches are in the graph; the same command completes the import"
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    hint = "whole batches are in the graph; the same command completes the import"
+    with interruptible(hint), open_graph(settings) as graph:
+        if replace:
+            graph.clear()
+        with _progress() as report:
+            summary = ingestion.ingest(graph, reader, batch_rows=batch_rows, progress=report)
     if as_json:
         print_json(summary.model_dump())
     else:
