@@ -169,6 +169,28 @@ SCRIPTS: Final = {
         parts=("ray_scaling_part.py",),
         result="ray_scaling",
     ),
+    "rivals": Script(
+        "Time to the same quality, beside RecBole and RecTools",
+        "rivals.py",
+        ("--data", "$GRAPHREC_DATA", "--output", "$OUTPUT"),
+        95,
+        parts=(
+            "rivals_clock.py",
+            "rivals_environments.py",
+            "rivals_measure.py",
+            "rivals_ours.py",
+            "rivals_pairs.py",
+            "rivals_recbole.py",
+            "rivals_rectools.py",
+        ),
+    ),
+    "profile": Script(
+        "Where a training step's time goes",
+        "profile_step.py",
+        ("--data", "$GRAPHREC_DATA", "--output", "$OUTPUT"),
+        3,
+        parts=("profile_costs.py",),
+    ),
 }
 
 Job = Evaluation | StoreEvaluation | Script
@@ -198,7 +220,9 @@ TABLES: Final = {
     "gowalla": ("gowalla.split-full",),
     "ablations": ("ablations.mars",),
     "staleness": ("staleness.mars", "staleness.videos"),
+    "profile": ("profile",),
     "ray-scaling": ("ray-scaling",),
+    "rivals": ("rivals",),
 }
 """Name on the command line -> result files; the quick ones first."""
 
