@@ -8,6 +8,7 @@ PARTS: Final = {
     "popularity": "number of learners of a course",
     "itemknn": "cosine of courses by the learners they share (Sarwar 2001)",
     "ease": "closed-form linear autoencoder (Steck 2019)",
+    "graph_filter": "closed-form filter over the graph's spectrum (Shen 2021, Choi 2023)",
     "sequence_rules": "what was taken soon after what (Kamehkhosh 2017)",
     "content": "nearness of texts and skills",
     "graph": "LightGCN family: one table of course vectors over learners, courses and skills",

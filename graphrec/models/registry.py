@@ -11,6 +11,7 @@ _CLASSES: Final = {
     "popularity": ("graphrec.models.popularity", "PopularityModel"),
     "itemknn": ("graphrec.models.itemknn", "ItemKNNModel"),
     "ease": ("graphrec.models.ease", "EASEModel"),
+    "graph_filter": ("graphrec.models.graph_filter", "GraphFilterModel"),
     "sequence_rules": ("graphrec.models.sequence_rules", "SequenceRulesModel"),
     "als": ("graphrec.models.als", "ALSModel"),
     "bpr": ("graphrec.models.bpr", "BPRModel"),

@@ -25,6 +25,7 @@ from graphrec.models.bpr import BPRConfig, BPRModel
 from graphrec.models.content import ContentModel
 from graphrec.models.ease import EASEConfig, EASEModel
 from graphrec.models.factors import is_installed
+from graphrec.models.graph_filter import GraphFilterConfig, GraphFilterModel
 from graphrec.models.itemitem import ItemItemModel
 from graphrec.models.ranking import ranking_metrics
 from graphrec.models.registry import BASELINES, MODEL_NAMES, NEURAL, ROW_NAMES, model_class
@@ -143,19 +144,28 @@ def fit_models(
 def why_not(name: str, train: Dataset) -> str:
     """Why the data does not allow a model, or ""."""
     histories = train.histories
-    if name == "content" and not ContentModel.applies_to(train):
-        return "the courses have neither texts nor skills"
-    if name == "ease" and np.count_nonzero(np.bincount(histories.items)) > EASEConfig().max_items:
-        return "more items than its dense inverse fits in memory"
-    if name in ("sequence", "sequence_rules"):
-        longer = histories.lengths[histories.ordered] >= 2
-        if not longer.any():
-            return "no learner has two interactions in a known order"
-    if name == "graph" and not (histories.lengths >= 2).any():
-        return "no learner has two interactions"
-    if name in BASELINES and not is_installed():
-        return str(MissingExtraError("implicit", "train"))
-    return ""
+    longer = histories.lengths >= 2
+    if name == "content":
+        allowed = ContentModel.applies_to(train)
+        reason = "the courses have neither texts nor skills"
+    elif name == "ease":
+        allowed, reason = _suits_ease(histories), "too many items for its dense inverse"
+    elif name == "graph_filter":
+        allowed, reason = not _suits_ease(histories), "ease fits in its place"
+    elif name in ("sequence", "sequence_rules"):
+        allowed = bool((longer & histories.ordered).any())
+        reason = "no learner has two interactions in a known order"
+    elif name == "graph":
+        allowed, reason = bool(longer.any()), "no learner has two interactions"
+    elif name in BASELINES:
+        allowed, reason = is_installed(), str(MissingExtraError("implicit", "train"))
+    else:
+        return ""
+    return "" if allowed else reason
+
+
+def _suits_ease(histories: Histories) -> bool:
+    return bool(np.count_nonzero(np.bincount(histories.items)) <= EASEConfig().max_items)
 
 
 def _fit_simple(name: str, train: Dataset, sample: Validation, seed: int) -> Model:
@@ -180,6 +190,10 @@ def _fits(name: str, train: Dataset, seed: int) -> list[Callable[[], Model]]:
         default = 1.0 + float(degrees[degrees > 0].mean())
         ridges = [EASEConfig(regularisation=multiple * default) for multiple in RIDGES]
         return [partial(EASEModel().fit, train, config) for config in ridges]
+    if name == "graph_filter":
+        # What is costly is the same for all of them.
+        solved = GraphFilterModel().fit(train, GraphFilterConfig(seed=seed))
+        return [partial(solved.tuned, config) for config in GraphFilterConfig.tried(seed)]
     if name == "als":
         return [partial(ALSModel().fit, train, config) for config in ALSConfig.tried(seed)]
     if name == "bpr":

@@ -18,6 +18,7 @@ from graphrec.models.content import ContentConfig, ContentModel
 from graphrec.models.ease import EASEConfig, EASEModel
 from graphrec.models.fitting import fit_neural, hold_out_newest
 from graphrec.models.graph import GraphConfig
+from graphrec.models.graph_filter import GraphFilterConfig, GraphFilterModel
 from graphrec.models.itemitem import ItemItemModel, keep_top
 from graphrec.models.itemknn import ItemKNNConfig, ItemKNNModel
 from graphrec.models.popularity import PopularityModel
@@ -194,6 +195,31 @@ class TestEASE(Collaborative):
     def test_refuses_what_does_not_fit_in_memory(self, dataset: Dataset) -> None:
         with pytest.raises(TrainingError, match="more than 10"):
             EASEModel().fit(dataset, EASEConfig(max_items=10))
+
+
+class TestGraphFilter(Collaborative):
+    name = "graph_filter"
+
+    @pytest.mark.parametrize(("low_pass", "time"), [(0.3, 0.0), (0.5, 1.5)])
+    def test_is_the_filter_sharpened(self, dataset: Dataset, low_pass: float, time: float) -> None:
+        X = dense(dataset)
+        root = np.sqrt(np.maximum(X.sum(axis=0), 1))
+        A = X / np.sqrt(np.maximum(X.sum(axis=1, keepdims=True), 1)) / root
+        values, vectors = np.linalg.eigh(A.T @ A)
+        V, L = vectors[:, -20:], values[-20:]
+        blurred = X @ A.T @ A + low_pass * (X / root @ V @ V.T) * root
+        expected = blurred + blurred @ V @ np.diag(np.exp(-time * L) - 1) @ V.T
+        config = GraphFilterConfig(low_pass=low_pass, sharpening=time, rank=20)
+        for model in (
+            GraphFilterModel().fit(dataset, config),
+            GraphFilterModel().fit(dataset, GraphFilterConfig(rank=20)).tuned(config),
+        ):
+            np.testing.assert_allclose(model.score(dataset.histories), expected, atol=1e-3)
+
+    def test_fits_again_as_it_was_tuned(self, dataset: Dataset) -> None:
+        config = GraphFilterConfig(low_pass=0.2, rank=5)
+        model = GraphFilterModel.from_state(GraphFilterModel().fit(dataset, config).state())
+        assert model.fit(walks(50, 30)).config == config
 
 
 class TestSequenceRules(SimpleModelSuite):

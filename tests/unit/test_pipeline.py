@@ -21,9 +21,11 @@ from graphrec.index.build import build_index
 from graphrec.index.exact import ExactIndex
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend
-from graphrec.models.ease import EASEModel
+from graphrec.models.ease import EASEConfig, EASEModel
+from graphrec.models.graph_filter import GraphFilterConfig, GraphFilterModel
 from graphrec.models.itemknn import ItemKNNModel
 from graphrec.models.popularity import PopularityModel
+from graphrec.models.ranking import ranking_metrics
 from graphrec.models.sequence_rules import SequenceRulesModel
 from graphrec.recommend.compose import Validation, compose, fit_models, refit_simple, tune_recency
 from graphrec.recommend.model_io import TrainedPipeline, read_pipeline, write_pipeline
@@ -286,8 +288,26 @@ def test_what_the_data_does_not_allow_is_left_out_with_the_reason() -> None:
     nobody = Validation(Histories.from_lists([]), np.zeros(0, np.int64))
     fitted = fit_models(lone, nobody, fit_neural=no_neural)  # type: ignore[arg-type]
     assert set(fitted.models) == {"popularity", "itemknn", "ease"}
-    assert set(fitted.skipped) == {"sequence_rules", "content", "graph", "sequence"}
+    assert set(fitted.skipped) == {
+        *("graph_filter", "sequence_rules", "content", "graph", "sequence")
+    }
     assert all(fitted.skipped.values())
+
+
+def test_a_large_catalogue_is_filtered_where_ease_does_not_fit(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphrec.recommend.compose.EASEConfig", lambda: EASEConfig(max_items=5))
+    train, validation = validation_of(dataset)
+    names = ("popularity", "ease", "graph_filter")
+    fitted = fit_models(train, validation, fit_neural=no_neural, names=names)  # type: ignore[arg-type]
+    assert set(fitted.models) == {"popularity", "graph_filter"}
+    model = fitted.models["graph_filter"]
+    assert isinstance(model, GraphFilterModel)
+    asked = validation.inputs, validation.targets
+    best = ranking_metrics(model, *asked)["ndcg@10"]
+    for config in GraphFilterConfig.tried(0):
+        assert ranking_metrics(model.tuned(config), *asked)["ndcg@10"] <= best
 
 
 def test_fitting_again_keeps_what_was_chosen(dataset: Dataset) -> None:
