@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -42,7 +43,6 @@ from graphrec.recommend.explorer_fit import Exploration, with_untaken
 from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
 from graphrec.recommend.validate import Validated, validate_pipeline
 from graphrec.version import __version__
-from training.cluster import ray_cluster
 from training.trainer import train_on_ray
 
 CHAMPION = "champion"
@@ -144,11 +144,12 @@ def train(
     log(_describe(data, dataset, len(held.rows)))
     work_dir = store_dir / "training" / _key(data, options)
     train_set = dataset.with_histories(held.train)
-    with ray_cluster(options.workers, options.ray_address, store_dir / "training"):
+    # Ray starts with the first model that it trains, and stays for the others.
+    with ExitStack() as rays:
         fitted = fit_models(
             train_set,
             validation,
-            fit_neural=_ray_fit(work_dir, train_set, validation, options, log),
+            fit_neural=_ray_fit(work_dir, train_set, validation, options, log, rays),
             names=options.models,
             seed=options.seed,
             report=log,
@@ -180,7 +181,12 @@ def _describe(data: Data, dataset: Dataset, num_held: int) -> str:
 
 
 def _ray_fit(
-    work_dir: Path, train_set: Dataset, validation: Validation, options: TrainOptions, log: Any
+    work_dir: Path,
+    train_set: Dataset,
+    validation: Validation,
+    options: TrainOptions,
+    log: Any,
+    rays: ExitStack,
 ) -> Any:
     """Trains a neural model on Ray's workers, from files that they all see."""
 
@@ -197,6 +203,7 @@ def _ray_fit(
             ray_address=options.ray_address,
             run_dir=work_dir / name,
             progress=log.epoch,
+            keep=rays,
         )
 
     return fit

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from pydantic import BaseModel
 
 from graphrec.errors import TrainingError
 from graphrec.models.training import Outcome, Progress
+from training.board import board_beside
 from training.checkpoints import (
     NUM_KEPT,
     finished_outcome,
@@ -36,8 +35,6 @@ _FAILURES: dict[str, Any] = {
     "controller_failure_limit": MAX_WAITS,
 }
 
-_POLL_S = 0.5
-
 
 def train_on_ray(
     name: str,
@@ -49,6 +46,7 @@ def train_on_ray(
     ray_address: str | None = None,
     item_init: np.ndarray | None = None,
     progress: Progress | None = None,
+    keep: ExitStack | None = None,
 ) -> Outcome:
     """Train ``name`` on ``num_workers`` gloo workers, going on where an earlier call stopped.
 
@@ -62,6 +60,7 @@ def train_on_ray(
         ray_address: See ``ray_cluster``; ignored within an open ``ray_cluster``.
         item_init: Initial item vectors of the sequence model, float32 [num_items, dim].
         progress: Told of each epoch, in this process.
+        keep: Ray stays for other trainings until this ends; None: it ends with this one.
 
     Returns:
         The best model by validation, and how training went.
@@ -75,10 +74,10 @@ def train_on_ray(
     finished = finished_outcome(name, run_dir, key)
     if finished is not None:
         return finished
-    with (
-        ray_cluster(num_workers, ray_address, run_dir.parent) as ray,
-        _board(ray, progress) as board,
-    ):
+    with ExitStack() as own:
+        cluster = ray_cluster(num_workers, ray_address, run_dir.parent)
+        ray = (own if keep is None else keep).enter_context(cluster)
+        board = own.enter_context(board_beside(ray, progress))
         task = {
             "name": name,
             "dataset_dir": str(dataset_dir),
@@ -128,52 +127,3 @@ def _fit(task: dict[str, Any], num_workers: int, storage: Path, key: str) -> Any
             where=str(storage / key),
             remedy="Run it again: it goes on from its last checkpoint.",
         ) from error
-
-
-class _Board:
-    """A Ray actor that holds epochs' reports until the driver fetches them."""
-
-    def __init__(self) -> None:
-        self._reports: list[tuple[str, int, int, dict[str, float]]] = []
-
-    def add(self, report: tuple[str, int, int, dict[str, float]]) -> None:
-        """Take a report from the first worker."""
-        self._reports.append(report)
-
-    def take(self) -> list[tuple[str, int, int, dict[str, float]]]:
-        """Hand over what has come since the last call."""
-        reports, self._reports = self._reports, []
-        return reports
-
-
-@contextmanager
-def _board(ray: Any, progress: Progress | None) -> Iterator[Any]:
-    """The actor whose reports a thread of this process passes to ``progress``."""
-    if progress is None:
-        yield None
-        return
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    # Beside the driver, as Ray's own controller is: no other node that is lost takes it along.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
-    is_over = threading.Event()
-
-    def pass_on() -> None:
-        is_last = False
-        while not is_last:
-            is_last = is_over.wait(_POLL_S)
-            try:
-                reports = ray.get(board.take.remote(), timeout=5)
-            except (ray.exceptions.RayError, RuntimeError):
-                continue  # the cluster is going; the main thread says why
-            for report in reports:
-                progress(*report)
-
-    thread = threading.Thread(target=pass_on, name="training-progress", daemon=True)
-    thread.start()
-    try:
-        yield board
-    finally:
-        is_over.set()
-        thread.join(timeout=10)

@@ -1,9 +1,9 @@
 """A process that trains on a Ray of its own, so that tests can kill it or its workers.
 
-``python ray_driver.py FOLDER NAMES NUM_WORKERS EVENT [ADDRESS]`` prints one JSON line for each
-epoch and one for each outcome. EVENT is ``none``, ``kill`` (SIGKILL a worker at epoch 3) or
-``interrupt`` (SIGINT at epoch 3 to the process group, as a terminal's Ctrl-C does). NAMES and
-NUM_WORKERS may be several, with commas: all of them on one Ray, or on that of ADDRESS.
+``python ray_driver.py FOLDER TRAININGS [ADDRESS]`` prints one JSON line for each epoch and one
+for each outcome. TRAININGS are one or several ``NAME:NUM_WORKERS:EVENT`` with commas, run one
+after the other on one Ray, or on that of ADDRESS. EVENT is ``none``, ``kill`` (SIGKILL a worker
+at epoch 3) or ``interrupt`` (SIGINT at epoch 3 to the process group, as a terminal's Ctrl-C does).
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from training.cluster import ray_cluster
 from training.trainer import train_on_ray
 
 AT_EPOCH = 3
+PACE = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.7"}
+"""Seconds an epoch takes at least: what is to happen at one of them happens before the last."""
+
 DRIVER = Path(__file__)
 RANK_DRIVER = DRIVER.with_name("rank_driver.py")
 CONFIGS = {
@@ -127,15 +130,16 @@ def train(folder: Path, name: str, num_workers: int, event: str, address: str | 
     )
 
 
-def main(folder: Path, names: str, workers: str, event: str, address: str | None = None) -> None:
+def main(folder: Path, trainings: str, address: str | None = None) -> None:
     """One training after the other, on one Ray."""
-    wanted = [int(number) for number in workers.split(",")]
+    wanted = [training.split(":") for training in trainings.split(",")]
+    most = max(int(num_workers) for _, num_workers, _ in wanted)
     try:
-        with ray_cluster(max(wanted), address, folder) as ray:
+        with ray_cluster(most, address, folder) as ray:
             say(node=ray.get_runtime_context().get_node_id())
-            for name in names.split(","):
-                for num_workers in wanted:
-                    train(folder, name, num_workers, event, address)
+            for name, num_workers, event in wanted:
+                say(training=f"{name}:{num_workers}:{event}")
+                train(folder, name, int(num_workers), event, address)
     except KeyboardInterrupt:
         say(interrupted=True)
         raise SystemExit(130) from None

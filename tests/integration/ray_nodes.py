@@ -80,6 +80,10 @@ def cluster_environment(token: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Five checks without an answer make a node a lost one: a dead one refuses each at once,
+        # a slow one has 10 s for each. They follow one another sooner than after Ray's 3 s.
+        "RAY_health_check_period_ms": "500",
+        "RAY_health_check_initial_delay_ms": "1000",
         # For machines that are busy with something else.
         "RAY_worker_register_timeout_seconds": "600",
     }

@@ -92,7 +92,6 @@ def test_import_train_recommend_on_the_embedded_graph(academy: Path, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.ray
 @pytest.mark.neo4j
 def test_the_same_on_neo4j(academy: Path, tmp_path: Path, neo4j_url: str) -> None:
     store = tmp_path / "store"

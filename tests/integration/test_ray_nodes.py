@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from safetensors.numpy import load_file
 
 pytest.importorskip("ray", reason="graphrec[train] is not installed")
 
-from ray_driver import DRIVER, RANK_DRIVER, outcome_folder, write_walks
+from ray_driver import DRIVER, PACE, RANK_DRIVER, outcome_folder, write_walks
 from ray_nodes import Node, Nodes, local_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-NUM_EPOCHS = 30
+NAMES = ["graph", "sequence"]
+NUM_EPOCHS = 15
 LOSE_AT = 3
 
 
@@ -38,33 +38,53 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(folder: Path) -> Iterator[tuple[Nodes, list[Node]]]:
-    """Head and three nodes; and what undisturbed trainings end with, in ``folder/ranks``."""
+def lines(folder: Path) -> list[dict[str, Any]]:
+    """What the driver said of both trainings, in each of which a node was lost.
+
+    Head and three nodes; what undisturbed trainings end with is in ``folder/ranks``.
+    """
     with local_nodes(folder) as nodes:
-        undisturbed = [sys.executable, RANK_DRIVER, folder, "graph,sequence", "2"]
-        subprocess.run(undisturbed, env=nodes.environment, check=True)
-        nodes.start_head()
-        yield nodes, [nodes.add() for _ in range(3)]
+        alone: list[Any] = [sys.executable, RANK_DRIVER, folder, ",".join(NAMES), "2"]
+        with subprocess.Popen(alone, env=nodes.environment) as undisturbed:
+            nodes.start_head()
+            running = [nodes.add() for _ in range(3)]
+        assert undisturbed.returncode == 0
+        return drive(folder, nodes, running)
 
 
-@pytest.mark.parametrize("name", ["graph", "sequence"])
-def test_a_lost_node_costs_no_epoch_and_changes_nothing(
-    folder: Path, cluster: tuple[Nodes, list[Node]], name: str
-) -> None:
-    nodes, running = cluster
-    command = [sys.executable, DRIVER, folder, name, "2", "none", nodes.address]
+def drive(folder: Path, nodes: Nodes, running: list[Node]) -> list[dict[str, Any]]:
+    """Train one model after the other, and lose a node in each."""
+    trainings = ",".join(f"{name}:2:none" for name in NAMES)
+    command: list[Any] = [sys.executable, DRIVER, folder, trainings, nodes.address]
+    environment = nodes.environment | PACE
     lines: list[dict[str, Any]] = []
-    with subprocess.Popen(command, env=nodes.environment, stdout=subprocess.PIPE) as driver:
+    lost: set[str] = set()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as driver:
         assert driver.stdout is not None
         for line in driver.stdout:
-            lines += [json.loads(line)] if line.startswith(b"{") else []
-            if line.startswith(b"{") and lines[-1].get("epoch") == LOSE_AT:
+            if not line.startswith(b"{"):
+                continue
+            lines.append(json.loads(line))
+            training = [said["training"] for said in lines if "training" in said][-1:]
+            if lines[-1].get("epoch") == LOSE_AT and lost.isdisjoint(training):
+                lost.update(training)
                 lose_a_worker(nodes, running, driver_node=lines[0]["node"])
     assert driver.returncode == 0
-    reported = [line["epoch"] for line in lines if "epoch" in line]
+    assert len(lost) == len(NAMES)
+    return lines
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lost_node_costs_no_epoch_and_changes_nothing(
+    folder: Path, lines: list[dict[str, Any]], name: str
+) -> None:
+    starts = [number for number, line in enumerate(lines) if "training" in line]
+    first = NAMES.index(name)
+    said = lines[starts[first] : [*starts, len(lines)][first + 1]]
+    reported = [line["epoch"] for line in said if "epoch" in line]
     assert reported.count(1) == 1  # went on from its checkpoint
     assert reported[-1] == NUM_EPOCHS
-    assert lines[-1]["epochs"] == list(range(1, NUM_EPOCHS + 1))  # none lost, none twice
+    assert said[-1]["epochs"] == list(range(1, NUM_EPOCHS + 1))  # none lost, none twice
     assert_same_model(folder, name)
 
 
