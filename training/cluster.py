@@ -20,8 +20,8 @@ _QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` has every worker install anew
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
-    # Ray takes one epoch from its workers each so many seconds, and they wait for it: with its
-    # own 2 s, three epochs of four of a small catalogue would be waiting.
+    # Ray takes a report of its workers once in so many seconds, and they wait for it: its own
+    # 2 s would be the least that an epoch takes.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",

@@ -300,6 +300,6 @@ def decide(
 
 def _sweep(folder: Path, keep: Path) -> None:
     """Drop the checkpoints of older trainings: their bundles stand."""
-    for old in folder.iterdir():
+    for old in folder.iterdir() if folder.is_dir() else []:  # only neural models have some
         if old.is_dir() and old != keep:
             shutil.rmtree(old, ignore_errors=True)
