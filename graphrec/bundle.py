@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from graphrec.bundle_aliases import Aliases
 from graphrec.bundle_contents import Bundle, BundleWriter
@@ -31,7 +31,10 @@ from graphrec.errors import BundleDamagedError, BundleError, BundleMissingError
 from graphrec.files import sync_folder, sync_tree
 from graphrec.model_card import write_card
 
-__all__ = ["Bundle", "BundleInfo", "BundleStore", "BundleWriter"]
+__all__ = ["CHAMPION", "Bundle", "BundleInfo", "BundleStore", "BundleWriter"]
+
+CHAMPION: Final = "champion"
+"""Alias of the bundle that serves."""
 
 _ABANDONED_AFTER_S = 24 * 3600.0
 
@@ -107,7 +110,7 @@ class BundleStore:
         found = [self._describe(folder, names) for folder in self._folders()]
         return sorted(found, key=lambda info: (info.created_at, info.id), reverse=True)
 
-    def load(self, ref: str = "champion", verify: bool = True) -> Bundle:
+    def load(self, ref: str = CHAMPION, verify: bool = True) -> Bundle:
         """The bundle that an alias or id names.
 
         Args:

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from graphrec.bundle import Bundle, BundleStore
+from graphrec.bundle import CHAMPION, Bundle, BundleStore
 from graphrec.bundle_compare import FileDifference, compare_bundles
 from graphrec.cli.common import (
     JsonOption,
@@ -56,7 +56,7 @@ class Reproduction:
 
 
 def reproduce_command(
-    ref: Annotated[str, typer.Argument(metavar="BUNDLE", help="Id or alias.")] = "champion",
+    ref: Annotated[str, typer.Argument(metavar="BUNDLE", help="Id or alias.")] = CHAMPION,
     snapshot: Annotated[
         Path | None,
         typer.Option("--snapshot", help="The data; else found in the store by its hash."),

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.bundle import CHAMPION, Bundle, BundleStore, BundleWriter
 from graphrec.cli.evaluate import peak_memory_mb
 from graphrec.dataset import Dataset
 from graphrec.errors import BundleError, TrainingError
@@ -44,8 +44,6 @@ from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
 from graphrec.recommend.validate import Validated, validate_pipeline
 from graphrec.version import __version__
 from training.trainer import train_on_ray
-
-CHAMPION = "champion"
 
 
 class TrainOptions(BaseModel):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.bundle import CHAMPION, Bundle, BundleStore, BundleWriter
 from graphrec.dataset import Dataset
 from graphrec.errors import MissingExtraError, SourceError, TrainingError
 from graphrec.features.changes import Changes, find_changes
@@ -34,7 +34,7 @@ from graphrec.recommend.model_io import (
 from graphrec.recommend.refresh import Before, Refreshed, refresh
 from graphrec.version import __version__
 from training.known_data import known_data
-from training.train import CHAMPION, Data, decide
+from training.train import Data, decide
 
 _MIN_ASKED = 20
 """With fewer held-out events nothing can be said against an update."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from graphrec.bundle import Bundle, BundleStore
+from graphrec.bundle import CHAMPION, Bundle, BundleStore
 from graphrec.cli.common import (
     JsonOption,
     SeedOption,
@@ -35,7 +35,7 @@ _DEFAULT = WarmStartConfig()
 
 
 def update(
-    ref: Annotated[str, typer.Argument(metavar="BUNDLE", help="Id or alias.")] = "champion",
+    ref: Annotated[str, typer.Argument(metavar="BUNDLE", help="Id or alias.")] = CHAMPION,
     snapshot: Annotated[
         Path | None,
         typer.Option("--snapshot", help="The newer data; else the graph as it is now."),

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import orjson
 import typer
 
-from graphrec.bundle import BundleStore
+from graphrec.bundle import CHAMPION, BundleStore
 from graphrec.cli.common import (
     JsonOption,
     StoreOption,
@@ -86,7 +86,7 @@ def _load(settings: Settings, learners: int, seed: int, log: StepLog) -> None:
 
 
 def _train(settings: Settings, workers: int, seed: int, log: StepLog) -> None:
-    if BundleStore(settings.bundles_dir).alias("champion") is not None:
+    if BundleStore(settings.bundles_dir).alias(CHAMPION) is not None:
         log("a champion is trained already")
         return
     log("training on Ray")

@@ -71,10 +71,10 @@ def check_graph(settings: Settings) -> Iterator[Check]:
 
 def check_bundle(settings: Settings) -> Iterator[Check]:
     """The champion: there, and as it was published."""
-    from graphrec.bundle import BundleStore
+    from graphrec.bundle import CHAMPION, BundleStore
 
     try:
-        bundle = BundleStore(settings.bundles_dir).load("champion", verify=True)
+        bundle = BundleStore(settings.bundles_dir).load(CHAMPION, verify=True)
     except BundleMissingError as exc:
         meaning = "Recommendations come from popularity and content alone."
         yield Check("bundle", "warn", exc.message, meaning, exc.remedy)

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from graphrec.bundle import Bundle, BundleInfo, BundleStore
+from graphrec.bundle import CHAMPION, Bundle, BundleInfo, BundleStore
 from graphrec.cli.common import JsonOption, StoreOption, console, print_json, settings_for
 from graphrec.files import replace_file
 from graphrec.model_card import model_card
@@ -57,7 +57,7 @@ def list_models(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(
-    ref: RefArgument = "champion", store: StoreOption = None, as_json: JsonOption = False
+    ref: RefArgument = CHAMPION, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Show a bundle's manifest: data, settings, seed, metrics and files."""
     bundle = _bundles(store).load(ref, verify=False)
@@ -75,7 +75,7 @@ def show(
 
 @app.command()
 def card(
-    ref: RefArgument = "champion",
+    ref: RefArgument = CHAMPION,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write it to this file instead.")
     ] = None,
@@ -97,7 +97,7 @@ def card(
 
 @app.command()
 def verify(
-    ref: RefArgument = "champion", store: StoreOption = None, as_json: JsonOption = False
+    ref: RefArgument = CHAMPION, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Compare every file of a bundle with its checksum."""
     bundle = _bundles(store).load(ref, verify=True)
@@ -108,7 +108,7 @@ def verify(
 @app.command()
 def promote(
     ref: RefArgument,
-    alias: AliasOption = "champion",
+    alias: AliasOption = CHAMPION,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,7 +121,7 @@ def promote(
 
 @app.command()
 def rollback(
-    alias: AliasOption = "champion", store: StoreOption = None, as_json: JsonOption = False
+    alias: AliasOption = CHAMPION, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Put the bundle in use again that was before."""
     bundle_id = _bundles(store).rollback(alias)

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from graphrec.bundle import BundleStore
+from graphrec.bundle import CHAMPION, BundleStore
 from graphrec.errors import BundleError, BundleMissingError, UnknownIdError
 from graphrec.events.quarantine import Quarantine
 from graphrec.events.schema import EventOutcome
@@ -49,7 +49,6 @@ from graphrec.settings import Settings
 _SERVER_TTL_S = 5.0
 """Seconds a learner is kept where other processes write to the graph too."""
 
-_CHAMPION = "champion"
 
 _CHUNK = 256
 """Learners answered at once."""
@@ -314,7 +313,7 @@ class Recommender:
         manifest = self._bundles.load(self._engine.bundle_id, verify=False).manifest
         return {"id": self._engine.bundle_id} | {k: v for k, v in manifest.items() if k != "files"}
 
-    def model_card(self, ref: str = _CHAMPION) -> str:
+    def model_card(self, ref: str = CHAMPION) -> str:
         """The model card of a bundle, Markdown.
 
         Args:
@@ -358,7 +357,7 @@ class Recommender:
 
     def _champion(self) -> str | None:
         with suppress(BundleError):
-            return self._bundles.alias(_CHAMPION)
+            return self._bundles.alias(CHAMPION)
         return None
 
     def _load(self, catalogue: Catalogue) -> Engine:
@@ -366,7 +365,7 @@ class Recommender:
         self.learners.catalogue = catalogue
         champion = self._champion()
         try:
-            bundle = self._bundles.load(_CHAMPION)
+            bundle = self._bundles.load(CHAMPION)
             trained, explorer = read_pipeline(bundle), read_explorer(bundle)
         except BundleError as error:
             self._unusable = (champion, str(error))

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from planted import bare
 
-from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.bundle import CHAMPION, Bundle, BundleStore, BundleWriter
 from graphrec.dataset import Dataset
 from graphrec.ids import IdMap
 from graphrec.recommend.validate import Validated
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from training.train import CHAMPION, decide
+from training.train import decide
 
 DATASET = bare([[0, 1, 2]], 10)
 

@@ -12,7 +12,7 @@ from planted import bare, walks, with_contents
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from graphrec.bundle import Bundle, BundleStore, BundleWriter
+from graphrec.bundle import CHAMPION, Bundle, BundleStore, BundleWriter
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
 from graphrec.features.changes import find_changes
@@ -24,7 +24,7 @@ from graphrec.recommend.growth import growth, hold_out_new, in_rows, new_entries
 from graphrec.recommend.validate import Validated
 from graphrec.schema import TABLES
 from training.checkpoints import read_outcome
-from training.train import CHAMPION, decide
+from training.train import decide
 
 EMPTY = {name: spec.schema.empty_table() for name, spec in TABLES.items()}
 
