@@ -108,9 +108,19 @@ def profile_model(model: str, data: Path, form: Format, steps: int) -> dict[str,
         "config": config.model_dump(),
         "steps": steps,
         "step_s": round(whole, 4),
-        "epoch_s": round(whole * run._sampler.steps(), 1),
+        "epoch_s": round(whole * epoch_steps(run), 1),
         "rows": [row.told() for row in sorted(rows, key=lambda row: -row.seconds)],
     }
+
+
+def epoch_steps(run: Any) -> int:
+    """Steps of an epoch of either model's run."""
+    sampler, config = run._sampler, run.config
+    if config.model_dump().get("is_set"):
+        return -(-len(sampler._rows) // config.batch_size)
+    if hasattr(sampler, "steps"):
+        return int(sampler.steps())
+    return -(-min(len(sampler._positions), config.epoch_size) // config.batch_size)
 
 
 def timed_steps(run: Any, batches: Iterator[Any], steps: int) -> tuple[float, float, float]:

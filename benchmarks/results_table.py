@@ -1,4 +1,4 @@
-"""Writes the results of README.md and docs/models.md from the files in benchmarks/results.
+"""Writes the results of README.md and some of docs/ from the files in benchmarks/results.
 
     python benchmarks/results_table.py          rewrite them
     python benchmarks/results_table.py --check  only say whether they are as they would be written
@@ -17,6 +17,7 @@ from typing import Any, Final
 from model_tables import COLD, CURVE, EVALUATIONS, FEW_SHOT, STORES, Evaluation, StoreEvaluation
 from render_ablations import ablations
 from render_published import main_table
+from render_rivals import rivals
 from results_files import read_json, read_result
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,7 +165,11 @@ def _service(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-SECTIONS: Final = {"README.md": ("results", render), "docs/models.md": ("ablations", ablations)}
+SECTIONS: Final = {
+    "README.md": ("results", render),
+    "docs/models.md": ("ablations", ablations),
+    "docs/training.md": ("rivals", rivals),
+}
 """Page -> the mark around what is written, and what writes it."""
 
 
