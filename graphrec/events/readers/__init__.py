@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphrec.errors import ParameterError
+from graphrec.events.readers.case import CaseReader
+from graphrec.events.readers.courses_csv import CoursesCsvReader
+from graphrec.events.readers.esco import EscoReader
 from graphrec.events.readers.exercism import ExercismReader
 from graphrec.events.readers.mars import MarsReader
 from graphrec.events.readers.mooccube import MooccubeReader
 from graphrec.events.readers.mooccubex import MooccubexReader
 from graphrec.events.readers.movielens import MovielensReader
 from graphrec.events.readers.native import NativeReader
+from graphrec.events.readers.schema_org import SchemaOrgReader
+from graphrec.events.readers.skills_csv import SkillsCsvReader
 from graphrec.events.source import Reader, ReadLog
 
 READERS: dict[str, type[Reader]] = {
@@ -22,6 +27,11 @@ READERS: dict[str, type[Reader]] = {
         MarsReader,
         ExercismReader,
         MovielensReader,
+        EscoReader,
+        CaseReader,
+        SkillsCsvReader,
+        CoursesCsvReader,
+        SchemaOrgReader,
     )
 }
 
