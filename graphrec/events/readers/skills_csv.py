@@ -19,6 +19,7 @@ _ALIASES: Final = {
     "level": ("required_level", "target_level", "needed_level"),
     "essential": ("is_essential", "mandatory", "required"),
 }
+_ABOUT: Final = ("name", "description")
 
 
 class SkillsCsvReader(Reader):
@@ -51,7 +52,7 @@ class SkillsCsvReader(Reader):
         needs: Rows = []
         for line, row in self._csv.rows(self.log):
             skill = row.get("skill_id", row.get("name", ""))
-            about: dict[str, Any] = {name: row[name] for name in ("name", "description") if name in row}
+            about: dict[str, Any] = {name: row[name] for name in _ABOUT if name in row}
             skills.append((line, {"skill_id": skill, **about}))
             needed = split_list(row.get("requires", ""))
             requires += [(line, {"skill_id": skill, "requires_skill_id": n}) for n in needed]
