@@ -201,6 +201,11 @@ class Judge:
         elif code == "required_by":
             assert reason["course_id"] in planned
             assert any(course in group for group in self.world.groups(reason["course_id"]))
+        elif code == "taught_in_time":
+            target = self.request["target"]["course_id"]
+            assert reason["course_id"] == target in planned
+            assert skill in taught
+            assert skill in self.world.teaches[target]
         else:
             assert skill in taught
             if code == "prerequisite_skill_of":

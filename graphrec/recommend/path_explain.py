@@ -156,3 +156,12 @@ def is_in_progress(course_id: str) -> PathReason:
     """The course is being taken, and no other would do."""
     text = "It is being taken already and has to be completed."
     return PathReason(code="in_progress", text=text, course_id=course_id)
+
+
+def in_time(catalogue: Catalogue, skill_id: str, course_id: str) -> PathReason:
+    """The course teaches what the target course would teach too early."""
+    text = (
+        f"Teaches {_skill(catalogue, skill_id)}, whose prerequisites are held too late for "
+        f"{_course(catalogue, course_id)} to add it."
+    )
+    return PathReason(code="taught_in_time", text=text, skill_id=skill_id, course_id=course_id)

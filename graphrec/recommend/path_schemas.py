@@ -94,7 +94,8 @@ class PathReason(BaseModel):
     role_id for a role): it teaches a skill of the target. ``prerequisite_skill_of``
     (skill_id, for_skill_id): it teaches a skill that another of the plan needs first.
     ``required_by`` (course_id): that course of the plan REQUIRES this one. ``in_progress``
-    (course_id): the learner takes it already, and nothing else would do.
+    (course_id): the learner takes it already, and nothing else would do. ``taught_in_time``
+    (skill_id, course_id): it teaches a skill that the target course teaches too early.
     """
 
     code: Literal[
@@ -103,6 +104,7 @@ class PathReason(BaseModel):
         "prerequisite_skill_of",
         "required_by",
         "in_progress",
+        "taught_in_time",
     ]
     text: str
     course_id: str | None = None

@@ -260,4 +260,13 @@ class _Reasons:
             after = [s for s in self.catalogue.dependents_of(skill) if s in self.items]
             found += [explain.before_skill(self.catalogue, skill, s) for s in after[:1]]
         after = [c for c in self.catalogue.required_by(course) if c in self.planned]
-        return found + [explain.before_course(self.catalogue, c) for c in after]
+        found += [explain.before_course(self.catalogue, c) for c in after]
+        return found or self._in_time(skills)
+
+    def _in_time(self, skills: Sequence[str]) -> list[PathReason]:
+        """A target course's own skills are kept where they can be: from another course then."""
+        target = self.request.target.course_id
+        if target is None:
+            return []
+        own = self.catalogue.skills_of(target)
+        return [explain.in_time(self.catalogue, skill, target) for skill in skills if skill in own]

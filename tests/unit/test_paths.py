@@ -114,6 +114,19 @@ def test_a_cycle_of_skills_is_gained_in_one_step() -> None:
     assert answer.relaxed
 
 
+def test_a_course_for_what_the_target_teaches_too_early_says_so() -> None:
+    world = _world(
+        {"target": 1, "basics": 1, "again": 1},
+        {"target": "s", "basics": "p", "again": "s"},
+        requires=[("basics", "target", None)],
+        before={("s", "p")},
+    )
+    answer = _plan(world, {"target": {"course_id": "target"}})
+    assert _steps(answer) == [["target"], ["basics"], ["again"]]
+    (reason,) = answer.steps[2].courses[0].reasons
+    assert (reason.code, reason.skill_id, reason.course_id) == ("taught_in_time", "s", "target")
+
+
 def test_a_skill_that_requires_puts_too_early_is_gained_from_a_later_course() -> None:
     # a must precede b by REQUIRES, yet s of a needs t of b: only c can add s in time.
     requires = [("b", "a", None)]
