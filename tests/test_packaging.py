@@ -196,7 +196,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return fit_neural(name, train, chosen_on, config)
 
     fitted = fit_models(dataset.with_histories(held.train), validation, fit_neural=briefly)
-    assert list(fitted.models) == list(MODEL_NAMES)
+    assert set(fitted.skipped) == {"graph_filter"}  # ease stands in its place
+    assert list(fitted.models) == [name for name in MODEL_NAMES if name != "graph_filter"]
     pipeline = compose(fitted.models, validation)
     trained = TrainedPipeline(pipeline, dataset.items, has_commitments=True)
     info = {"snapshot_hash": "0" * 64, "config": {}, "seed": 0, "code_version": "test"}
@@ -232,7 +233,7 @@ def test_the_core_recommends_by_every_model(core: Core, world: Path) -> None:
     answer = json.loads(core("recommend", "L1", "--k", 3, "--store", world, "--json").stdout)
     assert answer["source"] == "pipeline"
     assert len(answer["courses"]) == 3
-    assert set(MODEL_NAMES) <= set(answer["courses"][0]["scores"])
+    assert {*MODEL_NAMES} - {"graph_filter"} <= set(answer["courses"][0]["scores"])
 
 
 def test_the_core_plans_and_asks(core: Core, world: Path) -> None:

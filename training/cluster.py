@@ -34,6 +34,16 @@ _ALONE = {
 }
 
 
+def require_ray() -> None:
+    """Refuse to begin what the extra is needed for.
+
+    Raises:
+        MissingExtraError: Ray is not installed, nor then the rest of its extra.
+    """
+    if find_spec("ray") is None:
+        raise MissingExtraError("ray", "train")
+
+
 @contextmanager
 def ray_cluster(num_workers: int, ray_address: str | None, home: Path) -> Iterator[Any]:
     """Start a local Ray, or connect to ``ray_address``, for as long as the context lasts.
@@ -53,8 +63,7 @@ def ray_cluster(num_workers: int, ray_address: str | None, home: Path) -> Iterat
         MissingExtraError: Ray is not installed.
         TrainingError: No cluster could be reached or started.
     """
-    if find_spec("ray") is None:
-        raise MissingExtraError("ray", "train")
+    require_ray()
     for key, value in (_QUIET if ray_address else _QUIET | _ALONE).items():
         os.environ.setdefault(key, value)
     if ray_address is None:

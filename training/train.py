@@ -43,6 +43,7 @@ from graphrec.recommend.explorer_fit import Exploration, with_untaken
 from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
 from graphrec.recommend.validate import Validated, validate_pipeline
 from graphrec.version import __version__
+from training.cluster import require_ray
 from training.trainer import train_on_ray
 
 
@@ -124,8 +125,10 @@ def train(
         log: A ``graphrec.cli.progress.StepLog``.
 
     Raises:
+        MissingExtraError: The extra ``train`` is not installed.
         TrainingError: The data has no interactions, or workers failed.
     """
+    require_ray()
     dataset, signals = with_signals(data.tables)
     if len(dataset.histories.items) == 0:
         raise TrainingError(
