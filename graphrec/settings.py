@@ -59,6 +59,16 @@ class Settings(BaseSettings):
         description="Share of a list's places given to courses that few learners took or none.",
     )
 
+    rules: str = Field(
+        default="",
+        description="Empty: none. A YAML file of business rules over recommendations.",
+    )
+
+    @property
+    def rules_path(self) -> Path | None:
+        """The rules file, or None."""
+        return Path(self.rules).expanduser() if self.rules else None
+
     @property
     def store_dir(self) -> Path:
         """The store, with ``~`` expanded; not created."""

@@ -289,7 +289,7 @@ _USED_BY_NAME = {
     "neo4j-rust-ext": "speeds up the neo4j driver",
     "onnxscript": "torch.onnx",
 }
-_IMPORT_NAMES = {"scikit-learn": "sklearn"}
+_IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
 
 
 def _imported() -> dict[str, set[str]]:

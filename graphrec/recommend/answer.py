@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,12 +12,15 @@ from graphrec.recommend.knobs import PLAIN, Knobs
 from graphrec.recommend.learners import Learner
 from graphrec.recommend.mastery import FROM_ENROLMENT, LearnerState, with_completed
 from graphrec.recommend.picked import EXPLORATION, Picked
+from graphrec.recommend.ruled import Asked
 from graphrec.recommend.schemas import (
+    AppliedRule,
     Reason,
     RecommendedCourse,
     RecommendRequest,
     RecommendResponse,
 )
+from graphrec.rules.apply import Change
 
 
 def answer(
@@ -32,20 +35,17 @@ def answer(
         k: How many.
         knobs: Novelty and exploration.
     """
-    recent = [c for c in request.recent_courses if engine.catalogue.has_course(c)]
-    role_id = request.target_role_id or learner.target_role_id
-    is_plain = not recent and not request.exclude and request.filters.is_empty
-    allowed = partial(engine.allowed, learner, recent, request)
-    session = engine.session(learner, recent)
-    picked = engine.pick(session, allowed, role_id, k, knobs, is_plain=is_plain)
-    kept = session.reasons if session is not None and is_plain else {}
-    reasons = _Reasons(engine, learner, recent, role_id, kept)
+    asked = Asked(engine, learner, request, knobs)
+    recent, session = asked.recent, asked.session
+    picked, ruled = asked.pick_ruled(k)
+    kept = session.reasons if session is not None and asked.is_plain else {}
+    reasons = _Reasons(engine, learner, recent, asked.role_id, kept)
     return RecommendResponse(
         learner_id=request.learner_id,
         source=picked.source,
         is_cold=not (learner.rows or recent),
         bundle=engine.bundle_id,
-        courses=_describe(engine, picked, reasons),
+        courses=_describe(engine, picked, reasons, {} if ruled is None else ruled.by_course),
         warnings=_warnings(request, learner, recent, picked, knobs),
     )
 
@@ -95,8 +95,10 @@ class _Reasons:
         return [self._kept[key] for key in keys]
 
 
-def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[RecommendedCourse]:
-    """The picked items as they are answered."""
+def _describe(
+    engine: Engine, picked: Picked, reasons: _Reasons, rules: Mapping[str, Change]
+) -> list[RecommendedCourse]:
+    """The picked items as they are answered; ``rules`` by course."""
     # Rounded as one array: ten courses of nine parts would be a hundred calls.
     columns = np.concatenate([picked.scores[:, None], picked.shares], axis=1)
     rounded = np.round(columns.astype(np.float64), 6).tolist()
@@ -108,6 +110,7 @@ def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[Recomme
         course = engine.catalogue.courses[course_id]
         score, *shares = rounded[picked.places[number]]
         is_explored = number in picked.explored
+        change = rules.get(course_id)
         courses.append(
             RecommendedCourse(
                 course_id=course_id,
@@ -121,10 +124,29 @@ def _describe(engine: Engine, picked: Picked, reasons: _Reasons) -> list[Recomme
                 if is_explored
                 else dict(zip(picked.parts, shares, strict=True)),
                 is_exploration=is_explored,
-                reason=found[number],
+                rule=None if change is None else _applied(change),
+                reason=_required(change) or found[number],
             )
         )
     return courses
+
+
+def _applied(change: Change) -> AppliedRule:
+    """A rule as it is answered."""
+    assert change.effect != "withheld"  # noqa: S101 - such a course is not answered
+    return AppliedRule(
+        rule_id=change.rule_id,
+        effect=change.effect,
+        place_before=change.before,
+        text=change.why,
+    )
+
+
+def _required(change: Change | None) -> Reason | None:
+    """The reason of a course that must be taken; None for any other."""
+    if change is None or change.effect != "required":
+        return None
+    return Reason(code="required", text=f"{change.why.capitalize()} (rule {change.rule_id}).")
 
 
 def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:

@@ -34,6 +34,7 @@ from graphrec.recommend.pipeline import (
 from graphrec.recommend.prepared import Prepared
 from graphrec.recommend.schemas import RecommendRequest, Source
 from graphrec.recommend.session import Session
+from graphrec.rules.active import RuleBook
 
 _ANYTHING = RecommendRequest()
 
@@ -56,6 +57,7 @@ class Engine:
 
     Attributes:
         prepared: Shortlists made before anybody asked, or None.
+        rules: Business rules over the catalogue, or None.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Engine:
         self.trained = trained
         self.bundle_id = bundle_id
         self.prepared: Prepared | None = None
+        self.rules: RuleBook | None = None
         known = [] if trained is None else list(trained.items)
         seen = set(known)
         # Courses newer than the bundle follow its rows: no model knows them, cold ranking does.

@@ -52,6 +52,7 @@ class Learner:
         rows: Interaction rows: course_id, type, at, seq.
         holds: Assessed skills: skill_id, level.
         target_role_id: The role aimed at, or None.
+        role_id: The role held, or None.
         has_completions: Whether the graph records completions at all.
         sessions: Cache of the engine, by bundle id.
         table: The table it was read from in bulk, or None.
@@ -63,6 +64,7 @@ class Learner:
     rows: tuple[Mapping[str, Any], ...] = ()
     holds: tuple[Mapping[str, Any], ...] = ()
     target_role_id: str | None = None
+    role_id: str | None = None
     has_completions: bool = True
     sessions: dict[str, Any] = field(default_factory=dict, compare=False)
     table: LearnerTable | None = field(default=None, compare=False, repr=False)
@@ -208,6 +210,7 @@ class LearnerReader:
             rows=tuple(rows),
             holds=tuple(holds),
             target_role_id=(profile or {}).get("target_role_id") or None,
+            role_id=(profile or {}).get("role_id") or None,
             has_completions=self.has_completions,
             table=table,
         )

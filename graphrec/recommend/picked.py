@@ -14,6 +14,9 @@ from graphrec.recommend.slots import explore
 EXPLORATION: Final = "exploration"
 """What the score of an explored course consists of: the place it was given."""
 
+RULES: Final = "rules"
+"""What business rules added to a score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picked:
@@ -58,6 +61,35 @@ class Picked:
         told = self.scores, self.shares, self.parts, self.source
         items = np.array(slots.items, np.int64)
         return Picked(items, *told, slots.places, slots.explored)
+
+    def first(self, k: int) -> Picked:
+        """The beginning of the list."""
+        explored = [place for place in self.explored if place < k]
+        told = self.scores, self.shares, self.parts, self.source
+        return Picked(self.items[:k], *told, self.places[:k], explored)
+
+    def ruled(self, items: np.ndarray, rows: Sequence[int], scores: Sequence[float]) -> Picked:
+        """The list as business rules have it; what they added to a score is a part of it.
+
+        Args:
+            items: int [m], dense rows.
+            rows: Where each stands in this list; -1: a rule brought it in.
+            scores: Of each under the rules, falling.
+        """
+        places = [self.places[row] if row >= 0 else -1 for row in rows]
+        is_new = np.array(places, np.int64) < 0
+        own = np.where(is_new[:, None], np.float32(0), self.shares[places])
+        lifted = np.array(scores, np.float32) - np.where(is_new, 0, self.scores[places])
+        explored = set(self.explored)
+        return Picked(
+            items,
+            np.array(scores, np.float32),
+            np.concatenate([own, lifted[:, None].astype(np.float32)], axis=1),
+            (*self.parts, RULES),
+            self.source,
+            range(len(items)),
+            [place for place, row in enumerate(rows) if row in explored],
+        )
 
     def followed_by(self, rest: Picked) -> Picked:
         """This list, and below it another one whose shares are not of its parts."""

@@ -35,6 +35,7 @@ from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
 from graphrec.recommend.preparing import is_prepared, prepare
+from graphrec.recommend.ruled import Asked, RulesKeeper, Trial, pick_many, trial
 from graphrec.recommend.schemas import (
     K_DEFAULT,
     Health,
@@ -44,6 +45,7 @@ from graphrec.recommend.schemas import (
 )
 from graphrec.recommend.similar import similar_courses
 from graphrec.recommend.skill_gap import SkillGap, skill_gap
+from graphrec.rules.schema import RuleSet
 from graphrec.settings import Settings
 
 _SERVER_TTL_S = 5.0
@@ -81,6 +83,7 @@ class Recommender:
         self._bundles = BundleStore(settings.bundles_dir)
         self._refresh_lock = threading.Lock()
         self._unusable: tuple[str | None, str] | None = None
+        self._rules = RulesKeeper(settings.rules_path)
         catalogue = self._read_catalogue()
         self.learners = LearnerReader(
             store,
@@ -106,6 +109,7 @@ class Recommender:
         """
         if not isinstance(settings, Settings):
             settings = Settings() if settings is None else Settings(store=Path(settings))
+        RulesKeeper(settings.rules_path)  # before a graph is opened for nothing
         return cls(settings, store or open_store(settings))
 
     def preload(self) -> None:
@@ -178,6 +182,12 @@ class Recommender:
         knobs = self._knobs(request.novelty, request.exploration)
         return answer(engine, learner, request, k or request.k, knobs)
 
+    def try_rules(self, rules: RuleSet, request: RecommendRequest) -> Trial:
+        """What rules would change of a request; nobody is served by them."""
+        knobs = self._knobs(request.novelty, request.exploration)
+        learner = self._learner(request.learner_id)
+        return trial(Asked(self._engine, learner, request, knobs), rules, request.k)
+
     def _knobs(self, novelty: float | None, exploration: float | None) -> Knobs:
         """What the request turns, else the settings."""
         settings = self.settings
@@ -206,7 +216,7 @@ class Recommender:
         learners = self.learners.get_many(learner_ids)
         for start in range(0, len(learners), _CHUNK):
             chunk = learners[start : start + _CHUNK]
-            for learner, picked in zip(chunk, engine.pick_many(chunk, k, knobs), strict=True):
+            for learner, picked in zip(chunk, pick_many(engine, chunk, k, knobs), strict=True):
                 yield BatchAnswer(
                     str(learner.learner_id),
                     engine.items.ids(picked.items),
@@ -276,11 +286,15 @@ class Recommender:
         return write_snapshot(self.store, self.settings.snapshots_dir)
 
     def refresh(self) -> bool:
-        """Take up a newly published champion; True where one was.
+        """Take up a newly published champion; True where one was; and rules that changed.
 
-        A champion that cannot be read leaves the old one serving.
+        A champion or a rules file that cannot be read leaves the old one serving.
+
+        Raises:
+            SourceError: The rules file has changed and is broken.
         """
         with self._refresh_lock:
+            self._rules.refresh(self._engine)
             champion = self._champion()
             if champion == self._engine.bundle_id or (
                 self._unusable is not None and self._unusable[0] == champion
@@ -371,10 +385,10 @@ class Recommender:
             self._unusable = (champion, str(error))
             rows = self.store.run("course_popularity")
             popularity = {row["course_id"]: int(row["num_learners"]) for row in rows}
-            return Engine(catalogue, popularity, None, None)
+            return self._rules.attach(Engine(catalogue, popularity, None, None))
         self._unusable = None
         popularity = dict(zip(trained.items, trained.popularity.tolist(), strict=True))
-        return Engine(catalogue, popularity, trained, bundle.id, explorer)
+        return self._rules.attach(Engine(catalogue, popularity, trained, bundle.id, explorer))
 
 
 def _known_role(catalogue: Catalogue, role_id: str, field: str) -> None:

@@ -78,19 +78,37 @@ class Reason(BaseModel):
     teaches it. ``co_taken`` (because_course_id, num_learners): so many learners took both.
     ``shares_skill`` (because_course_id, skill_id): both teach it. ``unlocked_by``
     (because_course_id): it requires a course the learner took. ``popular``
-    (num_learners): so many learners took it. ``new`` : nobody took it yet. Of a course given
+    (num_learners): so many learners took it. ``new`` : nobody took it yet. ``required``:
+    a business rule says so (the course's ``rule``). Of a course given
     to explore the text begins with "New course"; with ``new`` and ``popular`` a
     because_course_id is the course of the learner that it is nearest to in content.
     """
 
     code: Literal[
-        "teaches_needed_skill", "co_taken", "shares_skill", "unlocked_by", "popular", "new"
+        "teaches_needed_skill",
+        "co_taken",
+        "shares_skill",
+        "unlocked_by",
+        "popular",
+        "new",
+        "required",
     ]
     text: str
     role_id: str | None = None
     skill_id: str | None = None
     because_course_id: str | None = None
     num_learners: int | None = None
+
+
+class AppliedRule(BaseModel):
+    """The business rule that gave a course its place."""
+
+    rule_id: str
+    effect: Literal["required", "boosted", "capped", "held_back", "quota"]
+    place_before: int | None = Field(
+        description="Its place without rules, from 1; null: a rule brought it in."
+    )
+    text: str
 
 
 class RecommendedCourse(BaseModel):
@@ -107,6 +125,9 @@ class RecommendedCourse(BaseModel):
     is_exploration: bool = Field(
         default=False,
         description="Whether the place was given to a course that few learners took or none.",
+    )
+    rule: AppliedRule | None = Field(
+        default=None, description="The business rule that moved it; null: none did."
     )
     reason: Reason
 
