@@ -42,11 +42,7 @@ class CoursesCsvReader(Reader):
         """Check the file; skills that nothing else has named are created."""
         self._csv.check()
         self._csv.need("course_id")
-        if self._csv.strangers:
-            self.log.warn(
-                f"{self._csv.file}: no place for column {', '.join(self._csv.strangers)};"
-                f" columns: {', '.join(_ALIASES)}"
-            )
+        self._csv.tell_strangers(self.log)
         self.implied = frozenset({"skills"})
 
     def batches(self) -> Iterator[SourceBatch]:

@@ -89,6 +89,14 @@ class PlainCsv:
                 remedy=f"Add it, or rename one; {names[0]} may be called: {accepted}.",
             )
 
+    def tell_strangers(self, log: ReadLog) -> None:
+        """Warn of columns that mean nothing here, naming those that do."""
+        if self.strangers:
+            log.warn(
+                f"{self.file}: no place for column {', '.join(self.strangers)};"
+                f" columns: {', '.join(self._aliases)}"
+            )
+
     def rows(self, log: ReadLog) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield line and values by our names, white space at the ends taken off."""
         for chunk in self._text.chunks(log):

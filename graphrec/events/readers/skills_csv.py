@@ -37,11 +37,7 @@ class SkillsCsvReader(Reader):
         self._csv.need("skill_id", "name")
         if "skill_id" not in self._csv.columns:
             self.log.warn(f"{self._csv.file}: no column of ids; the names are taken as ids")
-        if self._csv.strangers:
-            self.log.warn(
-                f"{self._csv.file}: no place for column {', '.join(self._csv.strangers)};"
-                f" columns: {', '.join(_ALIASES)}"
-            )
+        self._csv.tell_strangers(self.log)
         # A role is known by nothing but the skills that name it.
         self.implied = frozenset({"roles"})
 
