@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphrec.events.readers.durations import CalendarLengthError, DurationError, hours_of
+from graphrec.events.readers.durations import (
+    CalendarLengthError,
+    DurationError,
+    calendar_warning,
+    hours_of,
+)
 from graphrec.events.readers.placed_json import Rows, text_batch
 from graphrec.events.readers.plain_csv import PlainCsv, split_level, split_list
 from graphrec.events.source import Reader, ReadLog, SourceBatch
@@ -67,10 +72,7 @@ class CoursesCsvReader(Reader):
         if requires:
             yield text_batch("requires", self._csv.file, requires)
         if self._num_calendar:
-            self.log.warn(
-                f"{self._csv.file}: {self._num_calendar} durations in days, weeks or months do not"
-                " say the hours of study; hours are left empty"
-            )
+            self.log.warn(calendar_warning(self._csv.file, self._num_calendar))
 
     def _course(self, line: int, row: dict[str, str]) -> dict[str, Any] | None:
         """A row of ``courses``; None where its duration cannot be read."""

@@ -44,6 +44,14 @@ def hours_of(text: str) -> float:
     return _hours(found["h"], found["m"], None)
 
 
+def calendar_warning(file: str, num: int) -> str:
+    """What is told of so many lengths of the calendar in a file."""
+    return (
+        f"{file}: {num} durations in days, weeks or months do not say the hours of study;"
+        " hours are left empty"
+    )
+
+
 def _hours(hours: str | None, minutes: str | None, seconds: str | None) -> float:
     parts = [float((part or "0").replace(",", ".")) for part in (hours, minutes, seconds)]
     return round(parts[0] + parts[1] / 60 + parts[2] / 3600, 6)

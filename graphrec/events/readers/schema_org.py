@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from graphrec.errors import SourceError
+from graphrec.events.readers.durations import calendar_warning
 from graphrec.events.readers.json_ld import Nodes, is_a
 from graphrec.events.readers.placed_json import Placed, Rows, json_files, load_placed, text_batch
 from graphrec.events.readers.schema_org_course import (
@@ -89,10 +90,7 @@ def _read_courses(
             for name in course_names(nodes, node):
                 names.setdefault(name, row["course_id"])
     if num_calendar:
-        log.warn(
-            f"{file}: {num_calendar} durations in days, weeks or months do not say the hours of"
-            " study; hours are left empty"
-        )
+        log.warn(calendar_warning(file, num_calendar))
     return found
 
 
