@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,11 +14,13 @@ from graphrec.cli.common import (
     StoreOption,
     console,
     open_graph,
-    print_json,
     settings_for,
 )
+from graphrec.cli.query_output import Format, chosen_format, put_rows
 from graphrec.errors import ParameterError
 from graphrec.graph.queries import Query, QueryLibrary
+
+_LISTED = ("name", "subject", "purpose", "parameters", "columns")
 
 
 def query(
@@ -28,22 +31,27 @@ def query(
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
     ] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Default: the ending of --output, else table."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file instead of the terminal.")
+    ] = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run a named query on the graph, or list the queries there are."""
     library = QueryLibrary.load()
+    written_as = chosen_format(format_, json_output, output)
     if name is None:
-        _list(library, json_output)
+        _list(library, written_as, output)
         return
     chosen = library.get(name)
     values = chosen.values(_parameters(param or []))  # before a store is opened for nothing
     with open_graph(settings_for(store)) as graph:
         rows = graph.run(name, **values)
-    if json_output:
-        print_json(rows)
-    else:
-        _show(chosen, rows)
+    put_rows(list(chosen.columns), rows, written_as, output, chosen.purpose)
 
 
 def _parameters(given: list[str]) -> dict[str, str]:
@@ -58,9 +66,9 @@ def _parameters(given: list[str]) -> dict[str, str]:
     return values
 
 
-def _list(library: QueryLibrary, json_output: bool) -> None:
-    if json_output:
-        print_json(library.describe())
+def _list(library: QueryLibrary, written_as: Format, output: Path | None) -> None:
+    if written_as is not Format.TABLE:
+        put_rows(_LISTED, library.describe(), written_as, output, "")
         return
     for subject, queries in library.subjects.items():
         table = Table(title=subject, title_justify="left", expand=True)
@@ -77,19 +85,3 @@ def _signature(entry: Query) -> str:
     return ", ".join(
         p.name if p.default is None else f"{p.name}={p.default!r}" for p in entry.parameters
     )
-
-
-def _show(chosen: Query, rows: list[dict[str, Any]]) -> None:
-    table = Table(*chosen.columns, title=chosen.purpose, title_justify="left")
-    for row in rows:
-        table.add_row(*(escape(_cell(row[column])) for column in chosen.columns))
-    console.print(table)
-    console.print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return " → ".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from graphrec.graph.ladybug import LadybugStore
@@ -73,4 +76,37 @@ def test_what_is_wrong_is_named_and_no_store_is_made(
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_csv_and_parquet_hold_the_same_rows(folder: Path, tmp_path: Path) -> None:
+    asked = ("prerequisite_closure", "-p", "course_id=c", "--store", str(folder))
+    shown = _query(*asked, "--format", "csv").stdout
+    assert list(csv.DictReader(io.StringIO(shown))) == [
+        {"course_id": "b", "title": "B", "depth": "1"},
+        {"course_id": "a", "title": "[A]", "depth": "2"},
+    ]
+    done = _query(*asked, "--output", str(tmp_path / "new" / "rows.parquet"))
+    assert "2 rows" in done.stderr
+    assert not done.stdout
+    assert pq.read_table(tmp_path / "new" / "rows.parquet").to_pylist() == [
+        {"course_id": "b", "title": "B", "depth": 1},
+        {"course_id": "a", "title": "[A]", "depth": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--format", "parquet"), "--output"),
+        (("--format", "csv", "--json"), "another format"),
+        (("--format", "xlsx"), "xlsx"),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = _query("orphan_courses", *arguments, "--store", str(tmp_path / "none"))
+    assert done.returncode == 2
+    assert said in done.stderr
     assert not (tmp_path / "none").exists()
