@@ -9,9 +9,12 @@ import numpy as np
 
 from graphrec.recommend.engine import Engine
 from graphrec.recommend.knobs import PLAIN, Knobs
+from graphrec.recommend.known import Known
 from graphrec.recommend.learners import Learner
 from graphrec.recommend.mastery import FROM_ENROLMENT, LearnerState, with_completed
+from graphrec.recommend.messages import choose, say
 from graphrec.recommend.picked import EXPLORATION, Picked
+from graphrec.recommend.reason_codes import Evidence
 from graphrec.recommend.ruled import Asked
 from graphrec.recommend.schemas import (
     AppliedRule,
@@ -20,6 +23,7 @@ from graphrec.recommend.schemas import (
     RecommendRequest,
     RecommendResponse,
 )
+from graphrec.recommend.session import ReasonKey
 from graphrec.rules.apply import Change
 
 
@@ -39,7 +43,8 @@ def answer(
     recent, session = asked.recent, asked.session
     picked, ruled = asked.pick_ruled(k)
     kept = session.reasons if session is not None and asked.is_plain else {}
-    reasons = _Reasons(engine, learner, recent, asked.role_id, kept)
+    language = choose(request.messages_language)
+    reasons = _Reasons(engine, learner, recent, asked.role_id, kept, language)
     return RecommendResponse(
         learner_id=request.learner_id,
         source=picked.source,
@@ -59,13 +64,15 @@ class _Reasons:
         learner: Learner,
         recent: Sequence[str],
         role_id: str | None,
-        kept: dict[tuple[str | None, str, bool], Reason],
+        kept: dict[ReasonKey, Reason],
+        language: str,
     ) -> None:
         self._engine = engine
         self._learner = learner
         self._recent = recent
         self._role_id = role_id
         self._kept = kept
+        self.language = language
 
     def of(
         self, course_ids: Sequence[str], rows: Sequence[int], explored: Sequence[int]
@@ -77,22 +84,34 @@ class _Reasons:
             rows: Their dense items.
             explored: Positions of those given to explore.
         """
-        keys = [(self._role_id, course_id, False) for course_id in course_ids]
+        told = self._role_id, self.language
+        keys = [(*told, course_id, False) for course_id in course_ids]
         for place in explored:
-            keys[place] = (self._role_id, course_ids[place], True)
+            keys[place] = (*told, course_ids[place], True)
         if any(key not in self._kept for key in keys):
-            history = [*self._learner.history, *self._recent]
             found = self._engine.explainer.explain(
                 course_ids,
-                history=history,
-                state=partial(_state_with, self._learner, self._recent),
+                self._known(),
                 target_role_id=self._role_id,
                 num_learners=self._engine.num_learners[rows],
-                rows=self._engine.rows_of(history),
                 explored=explored,
+                language=self.language,
             )
             self._kept.update(zip(keys, found, strict=True))
         return [self._kept[key] for key in keys]
+
+    def _known(self) -> Known:
+        learner, recent = self._learner, self._recent
+        history = [*learner.history, *recent]
+        return Known(
+            learner_id=learner.learner_id,
+            history=history,
+            recent=frozenset(recent),
+            completed=learner.completed,
+            has_completions=learner.has_completions,
+            rows=self._engine.rows_of(history),
+            state=partial(_state_with, learner, recent),
+        )
 
 
 def _describe(
@@ -125,7 +144,7 @@ def _describe(
                 else dict(zip(picked.parts, shares, strict=True)),
                 is_exploration=is_explored,
                 rule=None if change is None else _applied(change),
-                reason=_required(change) or found[number],
+                reason=_required(change, reasons.language) or found[number],
             )
         )
     return courses
@@ -142,11 +161,13 @@ def _applied(change: Change) -> AppliedRule:
     )
 
 
-def _required(change: Change | None) -> Reason | None:
+def _required(change: Change | None, language: str) -> Reason | None:
     """The reason of a course that must be taken; None for any other."""
     if change is None or change.effect != "required":
         return None
-    return Reason(code="required", text=f"{change.why.capitalize()} (rule {change.rule_id}).")
+    ruled = Evidence(from_id=change.rule_id, relation="RULED", to_id=change.course_id)
+    text = say(language, "required", rule_id=change.rule_id)
+    return Reason(code="required", text=text, evidence=[ruled])
 
 
 def _state_with(learner: Learner, recent: Sequence[str]) -> LearnerState:

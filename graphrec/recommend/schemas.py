@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphrec.recommend.reason_codes import Evidence
+
 K_DEFAULT = 10
 K_MAX = 200
 MAX_EXPLORATION = 0.5
@@ -69,10 +71,16 @@ class RecommendRequest(BaseModel):
         description="Share of the places given to courses that few learners took or none; "
         "null: GRAPHREC_EXPLORATION.",
     )
+    messages_language: str | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Language of the reasons' words: a tag (de, de-AT) or several as in "
+        "Accept-Language; null or unknown: English.",
+    )
 
 
 class Reason(BaseModel):
-    """Why a course is recommended, with ids by which the graph can confirm it.
+    """Why a course is recommended, with the facts by which the graph can confirm it.
 
     ``teaches_needed_skill`` (role_id, skill_id): the role needs the skill, the course
     teaches it. ``co_taken`` (because_course_id, num_learners): so many learners took both.
@@ -80,8 +88,9 @@ class Reason(BaseModel):
     (because_course_id): it requires a course the learner took. ``popular``
     (num_learners): so many learners took it. ``new`` : nobody took it yet. ``required``:
     a business rule says so (the course's ``rule``). Of a course given
-    to explore the text begins with "New course"; with ``new`` and ``popular`` a
+    to explore the text begins with "New course" (in English); with ``new`` and ``popular`` a
     because_course_id is the course of the learner that it is nearest to in content.
+    The codes and their facts are declared in ``graphrec.recommend.reason_codes``.
     """
 
     code: Literal[
@@ -98,6 +107,7 @@ class Reason(BaseModel):
     skill_id: str | None = None
     because_course_id: str | None = None
     num_learners: int | None = None
+    evidence: list[Evidence] = Field(default=[], description="The facts that the text states.")
 
 
 class AppliedRule(BaseModel):

@@ -13,6 +13,9 @@ from graphrec.recommend.model_io import TrainedPipeline
 from graphrec.recommend.pipeline import Shortlists, Vectors
 from graphrec.recommend.schemas import Reason
 
+ReasonKey = tuple[str | None, str, str, bool]
+"""Role aimed at, language, course, and whether it was given to explore."""
+
 
 class Session:
     """A learner and the courses of this session, in a bundle's terms; worked out when asked.
@@ -25,8 +28,7 @@ class Session:
     Attributes:
         shortlists: Of requests without conditions, by the role aimed at; they stand as
             long as the history, so that such a request only reranks.
-        reasons: Reasons given, by role, course and whether it was explored; they rest on
-            the same history.
+        reasons: Reasons given; they rest on the same history.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Session:
         self._trained = trained
         self._recent = recent
         self.shortlists: dict[str | None, Shortlists] = {}
-        self.reasons: dict[tuple[str | None, str, bool], Reason] = {}
+        self.reasons: dict[ReasonKey, Reason] = {}
 
     @property
     def history(self) -> Histories:

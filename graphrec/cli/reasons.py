@@ -1,0 +1,98 @@
+"""``graphrec reasons``: whether the reasons that answers give are true."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from graphrec.cli.common import (
+    JsonOption,
+    SeedOption,
+    StoreOption,
+    console,
+    interruptible,
+    print_json,
+    settings_for,
+)
+from graphrec.evaluate.reasons_check import Finding, Report, check_answers
+from graphrec.evaluate.reasons_facts import Facts
+from graphrec.recommend.recommender import Recommender
+
+_MAX_SHOWN = 20
+"""Reasons that fail and are printed; all of them stand in the JSON."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Check the reasons of answers against the graph.",
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the name of the one command."""
+
+
+@app.command()
+def check(
+    answers: Annotated[
+        int, typer.Option("--answers", min=1, max=1_000_000, help="Random answers looked at.")
+    ] = 1_000,
+    seed: SeedOption = 0,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look up the evidence of random answers' reasons; exit code 1 where one does not hold."""
+    settings = settings_for(store)
+    with interruptible("nothing was changed"), Recommender.open(settings) as recommender:
+        facts = Facts.read(settings, recommender.store)
+        report = check_answers(recommender, facts, answers, seed)
+    if as_json:
+        print_json(_plain(report))
+    else:
+        _print(report)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {
+        "ok": not report.failed,
+        "num_answers": report.num_answers,
+        "codes": {
+            code: {"reasons": total, "hold": held} for code, (total, held) in report.by_code.items()
+        },
+        "failed": [_failure(finding) for finding in report.failed],
+    }
+
+
+def _failure(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "learner_id": finding.learner_id,
+        "course_id": finding.course_id,
+        "text": finding.text,
+        "evidence": [fact.model_dump() for fact in finding.evidence],
+        "problem": finding.problem,
+    }
+
+
+def _print(report: Report) -> None:
+    table = Table("reason", "given", "hold", title=f"reasons of {report.num_answers:,} answers")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for code, (total, held) in report.by_code.items():
+        table.add_row(code, f"{total:,}", f"{held:,}")
+    console.print(table)
+    for finding in report.failed[:_MAX_SHOWN]:
+        who = finding.learner_id or "anybody"
+        line = f"{finding.code} of {finding.course_id} for {who}: {finding.problem}"
+        console.print(escape(line), style="red", highlight=False, soft_wrap=True)
+    total = sum(total for total, _ in report.by_code.values())
+    num_failed = len(report.failed)
+    said = "all hold" if not num_failed else f"{num_failed:,} do not hold"
+    console.print(f"{total:,} reasons, {said}", highlight=False)
