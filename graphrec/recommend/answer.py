@@ -144,7 +144,7 @@ def _describe(
                 else dict(zip(picked.parts, shares, strict=True)),
                 is_exploration=is_explored,
                 rule=None if change is None else _applied(change),
-                reason=_required(change, reasons.language) or found[number],
+                reason=_required(engine, change, reasons.language) or found[number],
             )
         )
     return courses
@@ -161,12 +161,14 @@ def _applied(change: Change) -> AppliedRule:
     )
 
 
-def _required(change: Change | None, language: str) -> Reason | None:
+def _required(engine: Engine, change: Change | None, language: str) -> Reason | None:
     """The reason of a course that must be taken; None for any other."""
     if change is None or change.effect != "required":
         return None
     ruled = Evidence(from_id=change.rule_id, relation="RULED", to_id=change.course_id)
-    text = say(language, "required", rule_id=change.rule_id)
+    due = None if engine.rules is None else engine.rules.due(change.rule_id)
+    key = "required" if due is None else "required.due"
+    text = say(language, key, rule_id=change.rule_id, due=due)
     return Reason(code="required", text=text, evidence=[ruled])
 
 

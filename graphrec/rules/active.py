@@ -109,6 +109,7 @@ class RuleBook:
     def __init__(self, rules: RuleSet, catalogue: CatalogueView) -> None:
         self.rules = rules
         self._catalogue = catalogue
+        self._due = {rule.id: rule.due for rule in rules.rules if isinstance(rule, MustTake)}
         self._selected: dict[str, frozenset[str]] = {}
         self._kept: dict[tuple[frozenset[str], date], ActiveRules] = {}
 
@@ -122,6 +123,10 @@ class RuleBook:
                 self._kept.clear()
             self._kept[key] = found
         return found
+
+    def due(self, rule_id: str) -> date | None:
+        """The day by which a rule's courses must be taken; None where it names none."""
+        return self._due.get(rule_id)
 
     def selected(self, rule: Selecting) -> frozenset[str]:
         """Courses that a rule is over."""
