@@ -41,6 +41,11 @@ class RecommendQuery(BaseModel):
         le=MAX_EXPLORATION,
         description="Share of the places given to courses that few learners took or none.",
     )
+    messages_language: str | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Language of the reasons' words; null: as Accept-Language says.",
+    )
 
     def to_request(self, learner_id: str) -> RecommendRequest:
         """The request of the recommender; every field is checked already."""
@@ -60,6 +65,7 @@ class RecommendQuery(BaseModel):
             k=self.k,
             novelty=self.novelty,
             exploration=self.exploration,
+            messages_language=self.messages_language,
         )
 
 

@@ -25,6 +25,9 @@ StoreOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+LangOption = Annotated[
+    str | None, typer.Option("--lang", help="Language of the reasons (en, de); else English.")
+]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from graphrec.cli.common import (
     JsonOption,
+    LangOption,
     StoreOption,
     console,
     err_console,
@@ -70,6 +71,7 @@ def recommend(
     ] = None,
     novelty: NoveltyOption = None,
     exploration: ExplorationOption = None,
+    lang: LangOption = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -104,6 +106,7 @@ def recommend(
         k=k,
         novelty=novelty,
         exploration=exploration,
+        messages_language=lang,
     )
     _answer(settings, request, as_json=json_output)
 

@@ -18,10 +18,9 @@ from graphrec.bundle import CHAMPION, BundleStore
 from graphrec.errors import BundleError
 from graphrec.graph.store import GraphStore
 from graphrec.models.content import ContentModel
-from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
+from graphrec.recommend.catalogue import CATALOGUE_TABLES
 from graphrec.recommend.model_io import read_pipeline
 from graphrec.recommend.reason_codes import Evidence
-from graphrec.rules.active import RuleBook
 from graphrec.rules.load import load_rules
 from graphrec.settings import Settings
 
@@ -71,7 +70,7 @@ class Facts:
         Raises:
             SourceError: The rules file is broken.
         """
-        return cls(store, _likeness(settings), _rulings(settings, store))
+        return cls(store, _likeness(settings), _rulings(settings))
 
     def why_not(self, fact: Evidence) -> str | None:
         """What speaks against a fact; None: it holds."""
@@ -168,11 +167,9 @@ def _likeness(settings: Settings) -> Likeness:
     return lambda one, other: None
 
 
-def _rulings(settings: Settings, store: GraphStore) -> frozenset[tuple[str, str]]:
+def _rulings(settings: Settings) -> frozenset[tuple[str, str]]:
     """Rule and course of everything that must be taken; empty without a rules file."""
     if settings.rules_path is None:
         return frozenset()
-    rules = load_rules(settings.rules_path)
-    book = RuleBook(rules, Catalogue.from_tables(store.export_snapshot(CATALOGUE_TABLES)))
-    must = [rule for rule in rules.rules if rule.kind == "must_take"]
-    return frozenset((rule.id, course_id) for rule in must for course_id in book.selected(rule))
+    must = [r for r in load_rules(settings.rules_path).rules if r.kind == "must_take"]
+    return frozenset((rule.id, course_id) for rule in must for course_id in rule.courses)

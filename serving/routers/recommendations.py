@@ -51,7 +51,7 @@ async def recommend_for_learner(learner_id: LearnerId, request: Request) -> Resp
     await _require_integrator(request)
     service: Service = request.app.state.service
     query = parse_query(request, RecommendQuery)
-    return await answer_recommendation(service, query.to_request(learner_id))
+    return await answer_recommendation(request, service, query.to_request(learner_id))
 
 
 @router.post(
@@ -61,22 +61,29 @@ async def recommend_for_learner(learner_id: LearnerId, request: Request) -> Resp
     dependencies=[Depends(_require_integrator)],
 )
 async def recommend_for_session(
-    service: ServiceDep, body: Annotated[RecommendRequest, Body(openapi_examples=_SESSION)]
+    request: Request,
+    service: ServiceDep,
+    body: Annotated[RecommendRequest, Body(openapi_examples=_SESSION)],
 ) -> Response:
     """As for a learner, but from what the request says.
 
     Recent courses, a target role, filters and exclusions; with a `learner_id` they come
     beside the stored history.
     """
-    return await answer_recommendation(service, body)
+    return await answer_recommendation(request, service, body)
 
 
-async def answer_recommendation(service: Service, request: RecommendRequest) -> Response:
-    """Recommend and count it.
+async def answer_recommendation(
+    http: Request, service: Service, request: RecommendRequest
+) -> Response:
+    """Recommend and count it; the words are in the language that the client prefers.
 
     On the embedded graph the call is short and holds the interpreter: a thread of its own
     would only add to it. A graph server is waited for elsewhere than in the event loop.
     """
+    preferred = http.headers.get("accept-language")
+    if request.messages_language is None and preferred is not None:
+        request = request.model_copy(update={"messages_language": preferred})
     recommend = service.recommender.recommend
     if service.recommender.store.engine == "ladybug":
         answer = recommend(request)
