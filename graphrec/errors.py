@@ -11,6 +11,7 @@
     │   ├── StoreOwnedError     another process owns the embedded graph
     │   ├── StoreUnavailableError  the server cannot be reached; try again
     │   └── QueryError          a query file is wrong or its text was refused
+    │       └── QueryLimitError     a query of one's own took too long, or too much memory
     ├── BundleError             no bundle, or a damaged one
     │   ├── BundleMissingError
     │   └── BundleDamagedError
@@ -83,6 +84,10 @@ class StoreUnavailableError(StoreError):
 
 class QueryError(StoreError):
     """A query file is wrong, or the engine refused its text."""
+
+
+class QueryLimitError(QueryError):
+    """A query of one's own passed its time or its memory and was stopped."""
 
 
 class BundleError(GraphrecError):

@@ -13,11 +13,14 @@ from graphrec.cli.common import (
     JsonOption,
     StoreOption,
     console,
+    err_console,
     open_graph,
     settings_for,
 )
 from graphrec.cli.query_output import Format, chosen_format, put_rows
+from graphrec.cli.query_own import read_own_file, run_own_file
 from graphrec.errors import ParameterError
+from graphrec.graph.own_query_rows import DEFAULT_ROWS
 from graphrec.graph.queries import Query, QueryLibrary
 
 _LISTED = ("name", "subject", "purpose", "parameters", "columns")
@@ -30,6 +33,15 @@ def query(
     param: Annotated[
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A read-only Cypher text of your own.")
+    ] = None,
+    max_rows: Annotated[
+        int | None, typer.Option("--max-rows", min=1, help="Rows of --file (1000).")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="For --file (10).")
     ] = None,
     format_: Annotated[
         Format | None,
@@ -44,6 +56,22 @@ def query(
     """Run a named query on the graph, or list the queries there are."""
     library = QueryLibrary.load()
     written_as = chosen_format(format_, json_output, output)
+    if file is not None:
+        if name is not None:
+            raise ParameterError("Give a query's name or --file, not both.", where="--file")
+        own = read_own_file(file, _parameters(param or []))
+        with open_graph(settings_for(store)) as graph:
+            answer = run_own_file(graph, own, max_rows or DEFAULT_ROWS, timeout)
+        put_rows(answer.columns, answer.rows, written_as, output, str(file))
+        if answer.truncated:
+            err_console.print(f"There are more than {len(answer.rows)} rows: raise --max-rows.")
+        return
+    if max_rows is not None or timeout is not None:
+        raise ParameterError(
+            "--max-rows and --timeout bound a query of your own.",
+            where="--max-rows",
+            remedy="Add --file; a named query takes --param limit=...",
+        )
     if name is None:
         _list(library, written_as, output)
         return

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from graphrec.graph import statements
 from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
+from graphrec.graph.own_query import read_own
+from graphrec.graph.own_query_rows import DEFAULT_ROWS, DEFAULT_TIMEOUT_S, Limits, OwnAnswer
 from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.recursion import answer
 from graphrec.graph.rows import from_engine, matching, ordered, prepare, spec_of
@@ -79,6 +81,23 @@ class MappedStore(GraphStore):
         query = self.library.get(name)
         values = query.values(parameters)
         return self._reading(lambda session: answer(session, query, values))
+
+    @abstractmethod
+    def _reading_own(self, text: str, values: Mapping[str, Any], limits: Limits) -> OwnAnswer:
+        """Run a checked text of somebody's own, read-only, within its limits."""
+
+    def run_own(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = DEFAULT_ROWS,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> OwnAnswer:
+        """Run a read-only text of somebody's own; see ``GraphStore.run_own``."""
+        own = read_own(text, self.engine)
+        values = own.values(parameters or {})
+        return self._reading_own(own.text, values, Limits(max_rows, timeout_s))
 
     def write(self, table: str, rows: pa.Table) -> None:
         """Insert or replace rows in one transaction; see ``GraphStore.write``."""

@@ -16,11 +16,12 @@ import ladybug
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphrec.errors import QueryError, StoreError
+from graphrec.errors import GraphrecError, QueryError, QueryLimitError, StoreError
 from graphrec.graph import statements
 from graphrec.graph.engine import EngineSession, MappedStore
 from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
 from graphrec.graph.migrations import migrations
+from graphrec.graph.own_query_rows import Limits, OwnAnswer
 from graphrec.graph.owner import Owner
 from graphrec.graph.rows import batches, joined
 from graphrec.graph.store import Row
@@ -120,6 +121,22 @@ class LadybugStore(MappedStore):
                 self._renew_connections()
             return result
 
+    def _reading_own(self, text: str, values: Mapping[str, Any], limits: Limits) -> OwnAnswer:
+        # A connection of its own: its timeout and its plans are no concern of the others.
+        with self._pool:
+            if self._closed:
+                raise StoreError("This graph has been closed.", where=str(self.path))
+            connection = ladybug.Connection(self._database, num_threads=1)
+        connection.set_query_timeout(limits.timeout_ms)
+        session = _Session(connection)
+        try:
+            with session.transaction("BEGIN TRANSACTION READ ONLY"):
+                return session.own(text, values, limits)
+        except QueryError as error:
+            raise _own_error(error, limits) from error
+        finally:
+            connection.close()
+
     def _renew_connections(self) -> None:
         with self._pool:
             self._generation += 1
@@ -202,13 +219,20 @@ class _Session:
     def _execute(self, text: str, parameters: Mapping[str, Any]) -> Any:
         try:
             return self._connection.execute(text, dict(parameters))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # ValueError: a parameter's list
             raise QueryError(f"The graph engine refused: {error}") from error
 
     def rows(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
         result = self._execute(text, parameters)
         try:
             return list(result.rows_as_dict())
+        finally:
+            result.close()
+
+    def own(self, text: str, parameters: Mapping[str, Any], limits: Limits) -> OwnAnswer:
+        result = self._execute(text, parameters)
+        try:
+            return limits.collect(result.get_column_names(), _each(result))
         finally:
             result.close()
 
@@ -269,6 +293,22 @@ class _Session:
             written = self.rows(text, {"rows": batch})[0]["written"]
             if written != len(batch):
                 raise statements.dangling(name, len(batch) - written)
+
+
+def _each(result: Any) -> Iterator[list[Any]]:
+    while result.has_next():
+        yield result.get_next()
+
+
+def _own_error(error: QueryError, limits: Limits) -> GraphrecError:
+    if isinstance(error, QueryLimitError):
+        return error
+    said = str(error.__cause__ or error)
+    if said.startswith("Interrupted"):
+        return limits.too_slow()
+    if said.startswith("Buffer manager exception") or "bad_alloc" in said:
+        return limits.too_large()
+    return limits.not_understood(said)
 
 
 def _split(rows: pa.Table, stored: pa.Table, columns: list[str]) -> tuple[pa.Table, pa.Table]:

@@ -13,6 +13,7 @@ from graphrec.graph import statements
 from graphrec.graph.engine import EngineSession, MappedStore
 from graphrec.graph.mapping import NODES, NodeMap, RelationMap
 from graphrec.graph.migrations import migrations
+from graphrec.graph.own_query_rows import Limits, OwnAnswer
 from graphrec.graph.rows import batches
 from graphrec.graph.store import Row
 
@@ -112,6 +113,20 @@ class Neo4jStore(MappedStore):
         with self._translated(), self._driver.session(database=self._database) as session:
             return session.execute_read(lambda transaction: work(_Session(transaction)))
 
+    def _reading_own(self, text: str, values: Mapping[str, Any], limits: Limits) -> OwnAnswer:
+        with (
+            self._translated(),
+            self._driver.session(
+                database=self._database, default_access_mode=neo4j.READ_ACCESS
+            ) as session,
+            session.begin_transaction(timeout=limits.timeout_s) as transaction,
+        ):
+            try:
+                result = transaction.run(text, dict(values))
+                return limits.collect(result.keys(), (record.values() for record in result))
+            except exceptions.Neo4jError as error:
+                raise _own_error(error, limits) from error
+
     def _writing(self, work: Callable[[EngineSession], T]) -> T:
         with self._translated(), self._driver.session(database=self._database) as session:
             return session.execute_write(lambda transaction: work(_Session(transaction)))
@@ -162,6 +177,17 @@ class Neo4jStore(MappedStore):
             where=self._where,
             remedy="Start it ('make neo4j' starts a local one) or correct GRAPHREC_GRAPH_URL.",
         )
+
+
+def _own_error(error: exceptions.Neo4jError, limits: Limits) -> Exception:
+    code = error.code or ""
+    if "TransactionTimedOut" in code or code.endswith(".Terminated"):
+        return limits.too_slow()
+    if "OutOfMemory" in code:
+        return limits.too_large()
+    if code.startswith("Neo.ClientError.") and not code.startswith("Neo.ClientError.Security."):
+        return limits.not_understood(error.message or code)
+    return error
 
 
 class _Session:

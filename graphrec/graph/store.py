@@ -24,6 +24,8 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from graphrec.graph.own_query_rows import DEFAULT_ROWS, DEFAULT_TIMEOUT_S, OwnAnswer
+
 Row = dict[str, Any]
 
 
@@ -43,6 +45,30 @@ class GraphStore(ABC):
         Raises:
             ParameterError: A parameter is missing, unknown or of the wrong type.
             QueryError: There is no such query, or the engine refused it.
+            StoreUnavailableError: The server cannot be reached.
+        """
+
+    @abstractmethod
+    def run_own(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = DEFAULT_ROWS,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> OwnAnswer:
+        """Run a read-only text of somebody's own; see ``graphrec.graph.own_query``.
+
+        Args:
+            text: One Cypher statement of this engine.
+            parameters: Every ``$name`` of the text, without the ``$``.
+            max_rows: Rows to return; where there are more, the answer says so.
+            timeout_s: Seconds after which it is stopped.
+
+        Raises:
+            ParameterError: It does not only read, cannot be bounded or understood, or a
+                parameter is missing or unknown.
+            QueryLimitError: It was stopped for its time or memory.
             StoreUnavailableError: The server cannot be reached.
         """
 
