@@ -1,7 +1,8 @@
-"""``graphrec reasons``: whether the reasons that answers give are true."""
+"""``graphrec reasons``: whether the reasons that answers give are true, and what they weigh."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ from graphrec.cli.common import (
 )
 from graphrec.evaluate.reasons_check import Finding, Report, check_answers
 from graphrec.evaluate.reasons_facts import Facts
+from graphrec.evaluate.reasons_removal import Weighed, summarise
+from graphrec.evaluate.reasons_removal import weigh as weigh_reasons
 from graphrec.recommend.recommender import Recommender
 
 _MAX_SHOWN = 20
@@ -30,11 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Check the reasons of answers against the graph.",
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keep the name of the one command."""
 
 
 @app.command()
@@ -57,6 +55,44 @@ def check(
         _print(report)
     if report.failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def weigh(
+    answers: Annotated[
+        int, typer.Option("--answers", min=1, max=1_000_000, help="Random answers looked at.")
+    ] = 100,
+    seed: SeedOption = 0,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask again without the evidence of each reason: how often the course's score falls."""
+    settings = settings_for(store)
+    with interruptible("nothing was changed"), Recommender.open(settings) as recommender:
+        found = summarise(list(weigh_reasons(recommender, answers, seed)))
+    if as_json:
+        print_json(
+            {"num_answers": answers, "codes": [asdict(w) | {"share": w.share} for w in found]}
+        )
+    else:
+        _print_weighed(found)
+
+
+def _print_weighed(found: list[Weighed]) -> None:
+    table = Table("reason", "weighed", "falls", "not given", "share", "median loss")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in found:
+        table.add_row(
+            one.code,
+            f"{one.num_reasons:,}",
+            f"{one.num_fallen:,}",
+            f"{one.num_gone:,}",
+            f"{one.share:.1%}",
+            "" if one.median_loss is None else f"{one.median_loss:.2f}",
+        )
+    console.print(table)
 
 
 def _plain(report: Report) -> dict[str, Any]:

@@ -151,7 +151,16 @@ def draw_requests(
         number: How many.
         seed: Of the draw.
         k: Courses of each.
+
+    Raises:
+        InputError: The graph has no courses, so that nothing could be found wrong.
     """
+    if not len(recommender.catalogue):
+        raise InputError(
+            "The graph has no courses.",
+            where=str(recommender.settings.store),
+            remedy="Load some with `graphrec import`, or name another --store.",
+        )
     rng = np.random.default_rng(seed)
     learners = sorted(recommender.store.export("learners")["learner_id"].to_pylist())
     courses, roles = list(recommender.catalogue.courses), list(recommender.catalogue.roles)
@@ -168,17 +177,7 @@ def draw_requests(
 
 
 def check_answers(recommender: Recommender, facts: Facts, number: int, seed: int) -> Report:
-    """Ask ``number`` random questions and hold every reason against the graph.
-
-    Raises:
-        InputError: The graph has no courses, so that nothing could be found wrong.
-    """
-    if not len(recommender.catalogue):
-        raise InputError(
-            "The graph has no courses.",
-            where=str(recommender.settings.store),
-            remedy="Load some with `graphrec import`, or name another --store.",
-        )
+    """Ask ``number`` random questions and hold every reason against the graph."""
     report = Report()
     for request in draw_requests(recommender, number, seed):
         answer = recommender.recommend(request)

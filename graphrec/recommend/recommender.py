@@ -152,6 +152,11 @@ class Recommender:
         self.close()
 
     @property
+    def engine(self) -> Engine:
+        """What answers at this moment."""
+        return self._engine
+
+    @property
     def catalogue(self) -> Catalogue:
         """Courses, skills and roles as read when the bundle was taken up."""
         return self._engine.catalogue
