@@ -19,9 +19,11 @@ from serving.errors import MEDIA_TYPE, Problem, add_error_handlers
 from serving.logs import get_logger
 from serving.metrics import Metrics
 from serving.middleware import Guard, Observe
+from serving.query_docs import add_queries
 from serving.routers import (
     admin,
     catalogue,
+    cypher,
     events,
     health,
     learners,
@@ -33,7 +35,9 @@ from serving.settings import ServiceSettings
 from serving.upkeep import Upkeep
 from serving.workers import Workers
 
-_ROUTERS = (recommendations, paths, events, learners, catalogue, queries, admin, health)
+_ROUTERS = (recommendations, paths, events, learners, catalogue, queries, cypher, admin, health)
+DESIGNER_THREADS = 2
+"""Own queries of designers at once."""
 _DESCRIPTION = """\
 What a learner should take next, and the whole path to the role they want.
 
@@ -76,6 +80,7 @@ def create_app(
         settings=settings,
         recommender=recommender,
         workers=Workers(settings.num_threads, settings.max_waiting),
+        designers=Workers(DESIGNER_THREADS, settings.max_waiting),
         writer=Workers(1, settings.max_waiting),
         metrics=metrics,
         gatekeeper=Gatekeeper(keys if settings.needs_keys else None),
@@ -117,6 +122,7 @@ def _lifespan(service: Service) -> Any:
         finally:
             service.upkeep.stop()
             service.writer.close()
+            service.designers.close()
             service.workers.close()
 
     return lifespan
@@ -132,6 +138,7 @@ class _Api(FastAPI):
                 description=self.description,
                 routes=self.routes,
             )
+            add_queries(schema["paths"], self.state.service.recommender.library)
             _add_problems(schema)
             self.openapi_schema = schema
         return self.openapi_schema

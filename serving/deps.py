@@ -25,6 +25,7 @@ class Service:
     settings: ServiceSettings
     recommender: Recommender
     workers: Workers
+    designers: Workers  # few: designers' own queries never take all threads
     writer: Workers  # one thread: batches of events are judged and written one after the other
     metrics: Metrics
     gatekeeper: Gatekeeper

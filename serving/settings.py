@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1024 * 1024
+_CYPHER_BODY_BYTES = 256 * 1024
 
 
 @lru_cache(maxsize=256)
@@ -70,6 +71,9 @@ class ServiceSettings(BaseSettings):
     max_query_rows: int = Field(
         default=1_000, ge=1, description="Rows of one query's answer; more are cut off, marked."
     )
+    max_query_s: float = Field(
+        default=10.0, gt=0, le=3600, description="Seconds that a designer's own query may run."
+    )
     refresh_interval_s: float = Field(
         default=1.0, gt=0, description="Seconds between two looks for a newly published champion."
     )
@@ -100,4 +104,6 @@ class ServiceSettings(BaseSettings):
 
     def body_bytes(self, path: str) -> int:
         """Bytes the body of a request to ``path`` may have."""
+        if path == "/v1/cypher":
+            return min(self.max_body_bytes, _CYPHER_BODY_BYTES)
         return self.max_events_body_bytes if path == "/v1/events" else self.max_body_bytes

@@ -25,7 +25,16 @@ from graphrec.graph.store import open_store
 from graphrec.recommend.path_schemas import PathRequest
 from graphrec.recommend.schemas import RecommendRequest
 from graphrec.settings import Settings
-from serving.routers import admin, catalogue, events, health, learners, paths, recommendations
+from serving.routers import (
+    admin,
+    catalogue,
+    cypher,
+    events,
+    health,
+    learners,
+    paths,
+    recommendations,
+)
 from serving.routers import queries as query_routes
 from serving.settings import ServiceSettings
 
@@ -192,7 +201,17 @@ def test_files_that_are_named_exist() -> None:
 
 
 def _routes() -> set[str]:
-    modules = (admin, catalogue, events, health, learners, paths, query_routes, recommendations)
+    modules = (
+        admin,
+        catalogue,
+        cypher,
+        events,
+        health,
+        learners,
+        paths,
+        query_routes,
+        recommendations,
+    )
     routers = [*(module.router for module in modules), recommendations.direct]
     found = {route.path for router in routers for route in router.routes}  # type: ignore[attr-defined]
     return {re.sub(r"\{[^}]+\}", "{}", path) for path in found} | {"/openapi.json"}

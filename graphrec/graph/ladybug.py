@@ -6,6 +6,7 @@ snapshot), and writes queue behind one lock.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from graphrec.errors import GraphrecError, QueryError, QueryLimitError, StoreError
 from graphrec.graph import statements
 from graphrec.graph.engine import EngineSession, MappedStore
+from graphrec.graph.guests import Guests, is_full
 from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
 from graphrec.graph.migrations import migrations
 from graphrec.graph.own_query_rows import Limits, OwnAnswer
@@ -37,6 +39,10 @@ COPY_FROM = 20_000
 PLANS_HOLD_FOR = 5_000
 """Rows written after which connections are renewed: each caches its plans, and one made for
 an empty table scans a full one (400 ms instead of 6)."""
+
+SPARE_THREADS = 6
+"""Threads of the engine above the processor's: each query holds one, and with a thread a core
+two slow ones would keep every other reader waiting for seconds."""
 
 _ARROW_CHUNK = 65_536
 
@@ -66,6 +72,7 @@ class LadybugStore(MappedStore):
                 self.path / "graph.lbug",
                 buffer_pool_size=buffer_mb << 20,
                 max_db_size=max_gb << 30,
+                max_num_threads=(os.cpu_count() or 1) + SPARE_THREADS,
             )
         except RuntimeError as error:
             self._owner.release()
@@ -77,6 +84,7 @@ class LadybugStore(MappedStore):
         self._idle: list[Any] = []
         self._pool = threading.Lock()
         self._write = threading.RLock()
+        self._guests = Guests()
         self._closed = False
         self._written = 0
         self._generation = 0
@@ -108,10 +116,16 @@ class LadybugStore(MappedStore):
         )
 
     def _reading(self, work: Callable[[EngineSession], T]) -> T:
+        return self._guests.beside(lambda: self._read_once(work))
+
+    def _read_once(self, work: Callable[[EngineSession], T]) -> T:
         with self._connection() as session, session.transaction("BEGIN TRANSACTION READ ONLY"):
             return work(session)
 
     def _writing(self, work: Callable[[EngineSession], T]) -> T:
+        return self._guests.beside(lambda: self._write_once(work))
+
+    def _write_once(self, work: Callable[[EngineSession], T]) -> T:
         with self._write, self._connection() as session:
             with session.transaction("BEGIN TRANSACTION"):
                 result = work(session)
@@ -127,15 +141,16 @@ class LadybugStore(MappedStore):
             if self._closed:
                 raise StoreError("This graph has been closed.", where=str(self.path))
             connection = ladybug.Connection(self._database, num_threads=1)
-        connection.set_query_timeout(limits.timeout_ms)
-        session = _Session(connection)
-        try:
-            with session.transaction("BEGIN TRANSACTION READ ONLY"):
-                return session.own(text, values, limits)
-        except QueryError as error:
-            raise _own_error(error, limits) from error
-        finally:
-            connection.close()
+        with self._guests.enter(connection) as guest:
+            connection.set_query_timeout(limits.timeout_ms)
+            session = _Session(connection)
+            try:
+                with session.transaction("BEGIN TRANSACTION READ ONLY"):
+                    return session.own(text, values, limits)
+            except QueryError as error:
+                if guest.is_evicted:
+                    raise limits.too_large() from error
+                raise _own_error(error, limits) from error
 
     def _renew_connections(self) -> None:
         with self._pool:
@@ -306,7 +321,7 @@ def _own_error(error: QueryError, limits: Limits) -> GraphrecError:
     said = str(error.__cause__ or error)
     if said.startswith("Interrupted"):
         return limits.too_slow()
-    if said.startswith("Buffer manager exception") or "bad_alloc" in said:
+    if is_full(error):
         return limits.too_large()
     return limits.not_understood(said)
 

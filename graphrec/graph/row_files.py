@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 
 from graphrec.errors import ParameterError
 from graphrec.files import replace_file
-from graphrec.graph.store import Row
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
+def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV (RFC 4180, a header line, UTF-8); null is an empty cell."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
@@ -29,17 +28,17 @@ def to_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def to_json(rows: Sequence[Row]) -> bytes:
+def to_json(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as one JSON array of objects."""
     return orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"
 
 
-def to_arrow(columns: Sequence[str], rows: Sequence[Row]) -> pa.Table:
+def to_arrow(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as a table; each column has the type of its values, else it is JSON text."""
     return pa.table({name: _array([row[name] for row in rows]) for name in columns})
 
 
-def to_parquet(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
+def to_parquet(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as a Parquet file."""
     out = io.BytesIO()
     pq.write_table(to_arrow(columns, rows), out)

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from graphrec.errors import ParameterError, UnknownIdError
 from serving.access import RequireScope
 from serving.deps import ERRORS, NOT_FOUND, Service, ServiceDep, json_response
+from serving.query_docs import FORMAT_PARAMETER
+from serving.row_answers import csv_response, wants_csv
 from serving.schemas import QueryAnswer, QueryDescription
 
 router = APIRouter(
@@ -28,7 +30,8 @@ _PARAMETERS = {
             "schema": {"type": "object", "additionalProperties": {"type": "string"}},
             "style": "form",
             "explode": True,
-        }
+        },
+        FORMAT_PARAMETER,
     ]
 }
 
@@ -52,18 +55,19 @@ async def run_query(
     service: ServiceDep,
     name: Annotated[str, Path(description="As listed.", examples=["orphan_courses"])],
 ) -> Response:
-    """Its rows, at most so many as the service allows; `truncated` says where some are missing."""
+    """Its rows, at most so many as the service allows; `truncated` says where some are missing.
+
+    With `format=csv` or `Accept: text/csv` they come as CSV, and `X-Truncated` says it.
+    """
     given = _parameters(service, name, request)
+    as_csv = wants_csv(request)
     rows = await service.workers.run(service.recommender.query, name, given)
     bound = service.settings.max_query_rows
-    return json_response(
-        QueryAnswer(
-            name=name,
-            num_rows=min(len(rows), bound),
-            truncated=len(rows) > bound,
-            rows=rows[:bound],
-        )
-    )
+    truncated, rows = len(rows) > bound, rows[:bound]
+    if as_csv:
+        columns = list(service.recommender.library.get(name).columns)
+        return csv_response(columns, rows, truncated=truncated, name=name)
+    return json_response(QueryAnswer(name=name, num_rows=len(rows), truncated=truncated, rows=rows))
 
 
 def _parameters(service: Service, name: str, request: Request) -> dict[str, str]:
@@ -77,4 +81,5 @@ def _parameters(service: Service, name: str, request: Request) -> dict[str, str]
         if key in given:
             raise ParameterError(f"'{key}' is given more than once.", where=key)
         given[key] = value
+    given.pop("format", None)
     return given
