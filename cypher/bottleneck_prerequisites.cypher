@@ -1,14 +1,17 @@
 // subject: prerequisites
+// question: 2
 // purpose: Courses and skills that most others depend on, directly or through others.
+// access: read
 // parameters:
 //   kind: string = "" -- course, skill, or empty for both
 //   limit: int = 20 -- at most so many
 // columns:
-//   kind -- course or skill
-//   id -- the prerequisite
-//   name -- its title or name
-//   direct_dependents -- how many require it themselves
-//   all_dependents -- how many require it at any depth
+//   kind [text] -- course or skill
+//   id [id] -- the prerequisite
+//   name [text] -- its title or name
+//   direct_dependents [count] -- how many require it themselves
+//   all_dependents [count] -- how many require it at any depth
+// reading: The first rows hold back the most: offer them often, and an alternative to them.
 // note: An alternative (any_of) counts as a prerequisite like any other. What depends on itself
 //   through a circle is not counted as its own dependent.
 // computed by: bottlenecks

@@ -1,13 +1,17 @@
 // subject: courses
+// question: 23
 // purpose: Courses that the learners who completed a course completed as well.
+// access: read
 // parameters:
 //   course_id: string -- the course
 //   assume_enrolled_done: bool = true -- see the note
 //   limit: int = 20 -- at most so many
 // columns:
-//   course_id -- another course
-//   title -- its title
-//   learners -- how many learners completed both
+//   course_id [id] -- another course
+//   title [text] -- its title
+//   learners [count] -- how many learners completed both
+// reading: Popular courses are near everything: compare learners with how many took the neighbour
+//   at all.
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than
 //   one in a hundred ENROLLED in the whole graph), ENROLLED counts as completed too, unless
 //   assume_enrolled_done is false.

@@ -1,17 +1,21 @@
 // subject: courses
+// question: 10
 // purpose: Where learners leave: those who dropped a course, and those who never completed it.
+// access: read
 // parameters:
 //   min_learners: int = 1 -- only courses that so many learners began
 //   limit: int = 50 -- at most so many
 // columns:
-//   course_id -- the course
-//   title -- its title
-//   learners -- learners who began it: any of ENROLLED, COMPLETED or DROPPED
-//   completed -- of these, those who completed it
-//   dropped -- of these, those who dropped it and have not completed it
-//   unfinished -- of these, those who have not completed it, dropped or not
-//   dropout_rate -- dropped / learners, 0..1
-//   unfinished_rate -- unfinished / learners, 0..1
+//   course_id [id] -- the course
+//   title [text] -- its title
+//   learners [count] -- learners who began it: any of ENROLLED, COMPLETED or DROPPED
+//   completed [count] -- of these, those who completed it
+//   dropped [count] -- of these, those who dropped it and have not completed it
+//   unfinished [count] -- of these, those who have not completed it, dropped or not
+//   dropout_rate [0..1] -- dropped / learners, 0..1
+//   unfinished_rate [0..1] -- unfinished / learners, 0..1
+// reading: The first rows lose the largest part of their learners; look at learners before
+//   trusting a rate.
 // note: In a source that records no completions everybody is unfinished, in one that records no
 //   dropping nobody has dropped; the rates say no more than the source does.
 MATCH (l:Learner)-[r:ENROLLED|COMPLETED|DROPPED]->(c:Course)

@@ -1,14 +1,15 @@
 // subject: service
 // purpose: What a learner did, oldest first.
+// access: read
 // parameters:
 //   learner_id: string -- the learner
 // columns:
-//   course_id -- the course
-//   type -- enrolled, completed, viewed, rated or dropped
-//   at -- epoch ms; null where unknown
-//   seq -- order within the learner; null where unknown
-//   score -- a rating or mark, as the source says it
-//   progress -- 0..1
+//   course_id [id] -- the course
+//   type [text] -- enrolled, completed, viewed, rated or dropped
+//   at [epoch ms] -- epoch ms; null where unknown
+//   seq [ordinal] -- order within the learner; null where unknown
+//   score [as the source] -- a rating or mark, as the source says it
+//   progress [0..1] -- 0..1
 // note: What has neither time nor order comes first.
 MATCH (l:Learner {id: $learner_id})-[r:ENROLLED|COMPLETED|VIEWED|RATED|DROPPED]->(c:Course)
 WITH c.id AS course_id, toLower(type(r)) AS type, r.at AS at, r.seq AS seq, r.score AS score,

@@ -1,11 +1,14 @@
 // subject: catalogue
+// question: 4
 // purpose: Courses that teach no skill, require nothing and are required by nothing.
+// access: read
 // parameters:
 //   limit: int = 100 -- at most so many
 // columns:
-//   course_id -- the course
-//   title -- its title
-//   provider -- who offers it
+//   course_id [id] -- the course
+//   title [text] -- its title
+//   provider [text] -- who offers it
+// reading: Nothing says what such a course is for: say what it teaches, or retire it.
 MATCH (c:Course)
 WHERE NOT EXISTS { MATCH (c)-[:TEACHES]->(:Skill) }
   AND NOT EXISTS { MATCH (c)-[:REQUIRES]->(:Course) }

@@ -1,11 +1,12 @@
 // subject: prerequisites
 // purpose: Every course that a course requires, directly or through others.
+// access: read
 // parameters:
 //   course_id: string -- the course
 // columns:
-//   course_id -- a course it requires
-//   title -- its title
-//   depth -- fewest steps to it: 1 is required directly
+//   course_id [id] -- a course it requires
+//   title [text] -- its title
+//   depth [steps] -- fewest steps to it: 1 is required directly
 // note: Alternatives (any_of) are all listed. A course that requires itself through a circle
 //   is not listed among its own prerequisites.
 // computed by: closure over $frontier

@@ -1,14 +1,17 @@
 // subject: catalogue
+// question: 6
 // purpose: How much of what each role needs the visible courses teach.
+// access: read
 // parameters:
 //   role_id: string = "" -- one role, or empty for all
 //   limit: int = 100 -- at most so many
 // columns:
-//   role_id -- the role
-//   name -- its name
-//   skills_needed -- how many skills it needs
-//   skills_taught -- how many of them some visible course teaches to the level needed
-//   coverage -- skills_taught / skills_needed, 0..1
+//   role_id [id] -- the role
+//   name [text] -- its name
+//   skills_needed [count] -- how many skills it needs
+//   skills_taught [count] -- how many of them some visible course teaches to the level needed
+//   coverage [0..1] -- skills_taught / skills_needed, 0..1
+// reading: The first rows are the roles that the catalogue serves least.
 // note: An unknown level (of the need or of the teaching) counts as enough.
 MATCH (r:Role)-[n:NEEDS]->(s:Skill)
 WHERE $role_id = '' OR r.id = $role_id

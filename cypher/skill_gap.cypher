@@ -1,16 +1,20 @@
 // subject: learners
+// question: 5
 // purpose: Skills that a role needs and a learner does not have to the level needed.
+// access: read
 // parameters:
 //   learner_id: string -- the learner
 //   role_id: string = "" -- the role; empty: the one that the learner targets
 //   assume_enrolled_done: bool = true -- see the note
 // columns:
-//   role_id -- the role
-//   skill_id -- the skill missing
-//   name -- its name
-//   needed_level -- level the role needs; null where unknown
-//   held_level -- best level the learner has; null where none, or unknown
-//   essential -- whether the role calls it essential; null where it does not say
+//   role_id [id] -- the role
+//   skill_id [id] -- the skill missing
+//   name [text] -- its name
+//   needed_level [level] -- level the role needs; null where unknown
+//   held_level [level] -- best level the learner has; null where none, or unknown
+//   essential [true/false] -- whether the role calls it essential; null where it does not say
+// reading: Each row is a skill still to be learnt; no row means that the learner is ready, or has
+//   no role.
 // note: A learner has a skill by HOLDS or by a completed course that TEACHES it. An unknown
 //   level (of the need or of the holding) counts as enough.
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than

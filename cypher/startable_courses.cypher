@@ -1,14 +1,17 @@
 // subject: learners
+// question: 14
 // purpose: Courses a learner could begin now: all prerequisites completed, not begun yet.
+// access: read
 // parameters:
 //   learner_id: string -- the learner; an unknown one has completed nothing
 //   language: string = "" -- only courses in it; empty for all
 //   assume_enrolled_done: bool = true -- see the note
 //   limit: int = 100 -- at most so many
 // columns:
-//   course_id -- the course
-//   title -- its title
-//   requirements -- how many prerequisites it has (alternatives are one), all met
+//   course_id [id] -- the course
+//   title [text] -- its title
+//   requirements [count] -- how many prerequisites it has (alternatives are one), all met
+// reading: Everything listed may be begun today; the first rows build most on what was learnt.
 // note: Of alternatives (the same any_of) one is enough. Hidden courses are left out, and so are
 //   those the learner has enrolled in or completed. Ordered by most requirements first.
 // note: Completed means COMPLETED. Where a source records no completions (fewer COMPLETED than

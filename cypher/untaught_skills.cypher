@@ -1,12 +1,16 @@
 // subject: catalogue
+// question: 7
 // purpose: Skills that no visible course teaches, those that most roles need first.
+// access: read
 // parameters:
 //   only_needed: bool = false -- only skills that some role needs
 //   limit: int = 100 -- at most so many
 // columns:
-//   skill_id -- the skill
-//   name -- its name
-//   roles -- how many roles need it
+//   skill_id [id] -- the skill
+//   name [text] -- its name
+//   roles [count] -- how many roles need it
+// reading: With only_needed=true each row is a course that is missing; the first ones serve most
+//   roles.
 MATCH (s:Skill)
 WHERE NOT EXISTS { MATCH (s)<-[:TEACHES]-(c:Course) WHERE NOT coalesce(c.hidden, false) }
 OPTIONAL MATCH (s)<-[n:NEEDS]-(r:Role)

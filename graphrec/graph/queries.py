@@ -3,14 +3,19 @@
 A query is a file: a header of ``//`` lines, then one text that both engines run::
 
     // subject: courses
+    // question: 4
     // purpose: Courses that nobody can reach because nothing leads to them.
+    // access: read
     // parameters:
     //   limit: int = 50 -- at most so many rows
     // columns:
-    //   course_id -- the course
+    //   course_id [id] -- the course
+    // reading: An empty answer means that everything can be reached.
     // computed by: closure over $frontier
     MATCH ...
 
+``question`` (optional) is its number among the questions of a curriculum designer, which must
+say under ``reading`` how to read the answer. A column's unit stands in brackets.
 ``computed by`` (optional) names the function of ``graphrec.graph.recursion`` that runs the
 text as often as it must, filling the ``$`` names itself: recursion of any depth is exact
 there, and nowhere else.
@@ -20,17 +25,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from graphrec.errors import ParameterError, QueryError
 from graphrec.graph.parameters import Parameter
 
-_FIELDS = ("subject", "purpose", "parameters", "columns", "computed by", "note")
+_FIELDS = (
+    *("subject", "question", "purpose", "access", "parameters", "columns"),
+    *("reading", "note", "computed by"),
+)
+ACCESS = ("read",)
+"""What a named query may do with the graph; nothing named writes."""
 _FIELD = re.compile(r"//\s?(" + "|".join(_FIELDS) + r"):\s*(.*)")
 _ENTRY = re.compile(r"//\s{2,}(\S.*)")
+_COLUMN = re.compile(r"(\w+)(?: \[([^\]]+)\])? -- (\S.*)")
 _USED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -49,6 +61,10 @@ class Query:
         first_line: Line of the file on which the text begins.
         computed_by: Function of ``graphrec.graph.recursion``, or "".
         notes: What a reader must know of its semantics.
+        access: One of ``ACCESS``.
+        question: Its number among a designer's questions; 0: it answers none of them.
+        units: Column -> its unit, such as "id", "count", "hours", "0..1", "epoch ms".
+        reading: How to read the answer, in words.
     """
 
     name: str
@@ -61,6 +77,10 @@ class Query:
     first_line: int
     computed_by: str = ""
     notes: tuple[str, ...] = ()
+    access: str = "read"
+    question: int = 0
+    units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    reading: str = ""
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter with its value: given (a string is converted), else its default.
@@ -139,6 +159,12 @@ class QueryLibrary:
         return [query.describe() for query in self]
 
     @cached_property
+    def questions(self) -> dict[int, list[Query]]:
+        """A designer's questions by number: the queries that answer each."""
+        numbers = sorted({query.question for query in self} - {0})
+        return {number: [q for q in self if q.question == number] for number in numbers}
+
+    @cached_property
     def subjects(self) -> dict[str, list[Query]]:
         """Queries by subject, both in alphabetical order."""
         names = sorted({query.subject for query in self})
@@ -189,6 +215,7 @@ class _Header:
         self.notes: list[str] = []
         self.parameters: list[Parameter] = []
         self.columns: dict[str, str] = {}
+        self.units: dict[str, str] = {}
         self._open = ""
 
     def add(self, line: str, number: int) -> None:
@@ -207,23 +234,50 @@ class _Header:
 
     def _entry(self, entry: str, where: str) -> None:
         if self._open == "parameters":
-            self.parameters.append(Parameter.parse(entry, where))
+            parameter = Parameter.parse(entry, where)
+            if any(p.name == parameter.name for p in self.parameters):
+                raise QueryError(f"'{parameter.name}' is declared twice.", where=where)
+            self.parameters.append(parameter)
         elif self._open == "columns":
-            name, _, meaning = entry.partition(" -- ")
-            if not meaning:
-                raise QueryError(f"Column '{name}' has no meaning after ' -- '.", where=where)
-            self.columns[name.strip()] = meaning.strip()
+            self._column(entry, where)
         elif self._open == "note":
             self.notes[-1] += f" {entry}"
         else:
             self.single[self._open] += f" {entry}"
 
+    def _column(self, entry: str, where: str) -> None:
+        found = _COLUMN.fullmatch(entry)
+        name = found[1] if found else entry.split(" ", maxsplit=1)[0]
+        if not found or not found[2]:
+            lacking = "unit in brackets" if found else "meaning after ' -- '"
+            raise QueryError(
+                f"Column '{name}' has no {lacking}.",
+                where=where,
+                remedy=f"Write '{name} [id] -- what it is', with its unit.",
+            )
+        if name in self.columns:
+            raise QueryError(f"Column '{name}' is declared twice.", where=where)
+        self.columns[name], self.units[name] = found[3].strip(), found[2]
+
+    def _question(self) -> int:
+        said = self.single.get("question", "0")
+        if not said.isdecimal():
+            raise QueryError(f"'{said}' is no number of a question.", where=f"{self.path}:1")
+        if int(said) and not self.single.get("reading"):
+            raise QueryError("The header has no 'reading:'.", where=f"{self.path}:1")
+        return int(said)
+
     def query(self, text: str, first_line: int) -> Query:
-        for needed in ("subject", "purpose"):
+        for needed in ("subject", "purpose", "access"):
             if not self.single.get(needed):
                 raise QueryError(f"The header has no '{needed}:'.", where=f"{self.path}:1")
         if not self.columns:
             raise QueryError("The header has no 'columns:'.", where=f"{self.path}:1")
+        if self.single["access"] not in ACCESS:
+            raise QueryError(
+                f"Access '{self.single['access']}' is none: {', '.join(ACCESS)}.",
+                where=f"{self.path}:1",
+            )
         computed = self.single.get("computed by", "")
         self._check_parameters(text, set(_USED.findall(computed)), first_line)
         return Query(
@@ -237,6 +291,10 @@ class _Header:
             first_line=first_line,
             computed_by=computed.split(" ")[0],
             notes=tuple(self.notes),
+            access=self.single["access"],
+            question=self._question(),
+            units=self.units,
+            reading=self.single.get("reading", ""),
         )
 
     def _check_parameters(self, text: str, filled: set[str], first_line: int) -> None:

@@ -15,10 +15,11 @@ from graphrec.graph.recursion import COMPUTED
 
 HEADER = """// subject: tests
 // purpose: A text that is wrong.
+// access: read
 // parameters:
 //   p: string = "" -- any
 // columns:
-//   id -- any
+//   id [id] -- any
 """
 TAIL = "RETURN c.id AS id\nORDER BY id"
 
@@ -79,20 +80,25 @@ def test_a_good_text_passes_and_strings_are_not_read(tmp_path: Path) -> None:
 def test_a_finding_names_file_and_line(tmp_path: Path) -> None:
     path = _write(tmp_path, BAD["count-subquery"])
     finding = next(f for f in lint(parse(path)) if f.rule == "count-subquery")
-    assert str(finding).startswith(f"{path}:8: [count-subquery]")
+    assert str(finding).startswith(f"{path}:9: [count-subquery]")
 
 
 @pytest.mark.parametrize(
     ("header", "text", "said", "line"),
     [
-        (HEADER, "MATCH (c:Course {id: $q})\n" + TAIL, "$q is not declared", 7),
+        (HEADER, "MATCH (c:Course {id: $q})\n" + TAIL, "$q is not declared", 8),
         (HEADER, "MATCH (c:Course)\n" + TAIL, "$p is declared, not used", 1),
         (HEADER.replace("// purpose: A text that is wrong.\n", ""), TAIL, "no 'purpose:'", 1),
-        (HEADER.replace("string", "text"), TAIL, "is no parameter", 4),
-        (HEADER.replace('""', "3"), TAIL, "default of 'p' is wrong", 4),
-        (HEADER.replace(" -- any\n// columns", "\n// columns").replace("id -- any", "id"), TAIL,
-         "has no meaning", 6),
-        (HEADER, "", "no text", 7),
+        (HEADER.replace("string", "text"), TAIL, "is no parameter", 5),
+        (HEADER.replace('""', "3"), TAIL, "default of 'p' is wrong", 5),
+        (HEADER.replace("id [id] -- any", "id"), TAIL, "has no meaning", 7),
+        (HEADER.replace("[id] ", ""), TAIL, "has no unit", 7),
+        (HEADER.replace("access: read", "access: write"), TAIL, "Access 'write'", 1),
+        (HEADER.replace("// access: read\n", ""), TAIL, "no 'access:'", 1),
+        (HEADER + "// question: 3\n", "MATCH (c:Course {id: $p})\n" + TAIL, "no 'reading:'", 1),
+        (HEADER + "// question: x\n", "MATCH (c:Course {id: $p})\n" + TAIL, "no number", 1),
+        (HEADER + "//   id [id] -- again\n", TAIL, "declared twice", 8),
+        (HEADER, "", "no text", 8),
         ("// what: ever\n", TAIL, "is no line of a header", 1),
     ],
 )  # fmt: skip
