@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from graphrec.recommend.path_schemas import PathRequest
 from graphrec.recommend.recommender import Recommender
+from graphrec.recommend.schemas import RecommendRequest
 from serving import encoded_paths as _encoded_paths  # noqa: F401 - registers the form of ids
 from serving.access import Gatekeeper
 from serving.metrics import Metrics
 from serving.settings import ServiceSettings
 from serving.upkeep import Upkeep
 from serving.workers import Workers
+
+_Asked = TypeVar("_Asked", RecommendRequest, PathRequest)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,14 @@ CourseId = Annotated[
 RoleId = Annotated[str, Path(max_length=512, description=f"Role. {_ID_NOTE}")]
 ModelId = Annotated[str, Path(max_length=512, description="Bundle, or an alias such as champion.")]
 KQuery = Annotated[int, Query(ge=1, le=200, description="Number of courses.")]
+
+
+def in_preferred_language(http: Request, asked: _Asked) -> _Asked:
+    """What is asked, in the language that the client prefers where the request names none."""
+    preferred = http.headers.get("accept-language")
+    if asked.messages_language is not None or preferred is None:
+        return asked
+    return asked.model_copy(update={"messages_language": preferred})
 
 
 def json_response(model: BaseModel) -> Response:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from graphrec.cli.common import (
     JsonOption,
+    LangOption,
     StoreOption,
     console,
     err_console,
@@ -49,6 +50,7 @@ def path(
     language: Annotated[str | None, typer.Option(help="Only courses in this language.")] = None,
     exclude: Annotated[Ids, typer.Option("--exclude", help="Course never to plan.")] = None,
     start_at: Annotated[str | None, typer.Option(help="ISO date; default: today.")] = None,
+    lang: LangOption = None,
     requests: Annotated[
         Path | None, typer.Option("--requests", help="JSON Lines of requests, '-' for stdin.")
     ] = None,
@@ -70,6 +72,7 @@ def path(
         "language": language,
         "exclude": exclude or [],
         "start_at": start_at,
+        "messages_language": lang,
     }
     if requests is None:
         if not (to_role or to_course or to_skill):

@@ -18,8 +18,9 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
-from graphrec.evaluate.reasons_check import Finding, Report, check_answers
+from graphrec.evaluate.reasons_check import Finding, Report, check_recommended
 from graphrec.evaluate.reasons_facts import Facts
+from graphrec.evaluate.reasons_paths import check_planned
 from graphrec.evaluate.reasons_removal import Weighed, summarise
 from graphrec.evaluate.reasons_removal import weigh as weigh_reasons
 from graphrec.recommend.recommender import Recommender
@@ -38,7 +39,8 @@ app = typer.Typer(
 @app.command()
 def check(
     answers: Annotated[
-        int, typer.Option("--answers", min=1, max=1_000_000, help="Random answers looked at.")
+        int,
+        typer.Option("--answers", min=1, max=1_000_000, help="Random answers, half of them paths."),
     ] = 1_000,
     seed: SeedOption = 0,
     store: StoreOption = None,
@@ -48,7 +50,9 @@ def check(
     settings = settings_for(store)
     with interruptible("nothing was changed"), Recommender.open(settings) as recommender:
         facts = Facts.read(settings, recommender.store)
-        report = check_answers(recommender, facts, answers, seed)
+        report, num_paths = Report(), answers // 2
+        check_recommended(recommender, facts, answers - num_paths, seed, report)
+        check_planned(recommender, facts, num_paths, seed, report)
     if as_json:
         print_json(_plain(report))
     else:

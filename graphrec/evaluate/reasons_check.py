@@ -21,13 +21,16 @@ from graphrec.recommend.schemas import RecommendedCourse, RecommendRequest
 _OWN = frozenset({"MET", "COMPLETED", "ENROLLED"})
 """Relations that speak of the learner who asks."""
 
+_ASKED = frozenset({"IN_SESSION", "ASKED"})
+"""Relations that speak of the request."""
+
 
 @dataclass(frozen=True)
 class Finding:
     """One reason, and what is wrong with it.
 
     Attributes:
-        code: Of the reason.
+        code: Of the reason; of a path's, with "path." before it.
         learner_id: Who asked; None: anonymous.
         course_id: What was given for this reason.
         text: The reason in words.
@@ -81,26 +84,30 @@ def check_recommendations(
     recent = frozenset(request.recent_courses)
     for course in courses:
         reason = course.reason
-        problem = _why_not_said(course) or _why_not(
-            reason.evidence, facts, request.learner_id, recent
-        )
         yield Finding(
             reason.code,
             request.learner_id,
             course.course_id,
             reason.text,
             tuple(reason.evidence),
-            problem,
+            _why_not_said(course) or why_not(reason.evidence, facts, request.learner_id, recent),
         )
 
 
-def _why_not(
-    evidence: Iterable[Evidence], facts: Facts, learner_id: str | None, recent: Set[str]
+def why_not(
+    evidence: Iterable[Evidence], facts: Facts, learner_id: str | None, named: Set[str]
 ) -> str | None:
-    """The first fact that does not hold, for who asked; None: all do."""
+    """The first fact that does not hold; None: all do.
+
+    Args:
+        evidence: Of one reason.
+        facts: Of the graph.
+        learner_id: Who asked.
+        named: Ids that the request names: of its session, or as its target.
+    """
     for fact in evidence:
-        if fact.relation == "IN_SESSION":
-            problem = None if fact.to_id in recent else "the request does not name it"
+        if fact.relation in _ASKED:
+            problem = None if fact.to_id in named else "the request does not name it"
         elif fact.relation in _OWN and fact.from_id != learner_id:
             problem = "it is of somebody else"
         else:
@@ -110,14 +117,18 @@ def _why_not(
     return None
 
 
+def is_declared(evidence: Sequence[Evidence], relations: Sequence[str]) -> bool:
+    """Whether evidence has the relations that a code declares, in order."""
+    return len(evidence) == len(relations) and all(
+        fact.relation in allowed.split("|")
+        for fact, allowed in zip(evidence, relations, strict=True)
+    )
+
+
 def _why_not_said(course: RecommendedCourse) -> str | None:
     """Whether a reason names what its code declares, of this course, and says its numbers."""
     reason, evidence = course.reason, course.reason.evidence
-    declared = _declared(course)
-    if len(declared) != len(evidence) or not all(
-        fact.relation in allowed.split("|")
-        for fact, allowed in zip(evidence, declared, strict=True)
-    ):
+    if not is_declared(evidence, _declared(course)):
         return f"its evidence is not that of '{reason.code}'"
     ends = {one for fact in evidence for one in (fact.from_id, fact.to_id)}
     named = {course.course_id, reason.role_id, reason.skill_id, reason.because_course_id} - {None}
@@ -176,10 +187,10 @@ def draw_requests(
         )
 
 
-def check_answers(recommender: Recommender, facts: Facts, number: int, seed: int) -> Report:
+def check_recommended(
+    recommender: Recommender, facts: Facts, number: int, seed: int, report: Report
+) -> None:
     """Ask ``number`` random questions and hold every reason against the graph."""
-    report = Report()
     for request in draw_requests(recommender, number, seed):
         answer = recommender.recommend(request)
         report.add(check_recommendations(request, answer.courses, facts))
-    return report

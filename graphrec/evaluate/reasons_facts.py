@@ -31,6 +31,7 @@ _EDGES: Final[Mapping[str, tuple[str, str, str]]] = {
     "TEACHES": ("teaches", "course_id", "skill_id"),
     "NEEDS": ("needs", "role_id", "skill_id"),
     "REQUIRES": ("requires", "course_id", "requires_course_id"),
+    "PREREQUISITE_OF": ("skill_prerequisites", "requires_skill_id", "skill_id"),
 }
 """Relation -> native table, column where it begins, column where it ends."""
 

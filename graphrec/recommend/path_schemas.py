@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from graphrec.errors import ParameterError
+from graphrec.recommend.reason_codes import Evidence
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=10_000)]
@@ -78,6 +79,12 @@ class PathRequest(BaseModel):
     start_at: _StartOfDay | None = Field(
         default=None, description="ISO 8601 start of study; null: now."
     )
+    messages_language: str | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Language of the reasons' words: a tag (de, de-AT) or several as in "
+        "Accept-Language; null or unknown: English.",
+    )
 
 
 class GainedSkill(BaseModel):
@@ -111,6 +118,7 @@ class PathReason(BaseModel):
     skill_id: str | None = None
     for_skill_id: str | None = None
     role_id: str | None = None
+    evidence: list[Evidence] = Field(default=[], description="The facts that the text states.")
 
 
 class PathCourse(BaseModel):

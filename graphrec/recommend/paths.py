@@ -34,6 +34,7 @@ from graphrec.recommend.path_schemas import (
 from graphrec.recommend.path_solve import Budget, Solution, solve
 from graphrec.recommend.path_steps import defer_to, gain_by_step
 from graphrec.recommend.path_universe import Rules, Scorer, bits
+from graphrec.recommend.path_words import with_words
 
 
 def plan(
@@ -66,7 +67,7 @@ def plan(
         warnings.append(f"The role '{request.target.role_id}' needs no skill.")
     solution = _solve(rules, request, open_goals(goals, state), budget, scorer)
     warnings.extend(f"{note.target}: {note.why}" for note in solution.course_missed)
-    return _respond(request, solution, goals, start, warnings)
+    return with_words(_respond(request, solution, goals, start, warnings), request, catalogue)
 
 
 def _with_request(
@@ -200,10 +201,10 @@ def _finish(start: datetime, hours: float, request: PathRequest) -> str | None:
 
 
 def _path_id(request: PathRequest, rules: Rules) -> str:
-    """Hash of all that the plan depends on; the clock is not among it."""
+    """Hash of all that the plan depends on; the clock and the words are not among it."""
     state = rules.state
     document = [
-        request.model_dump_json(),
+        request.model_dump_json(exclude={"messages_language"}),
         rules.catalogue.digest,
         repr((sorted(state.completed), sorted(state.enrolled))),
         repr(sorted(state.mastered.items(), key=lambda item: item[0])),

@@ -17,10 +17,12 @@ Relation = Literal[
     "TEACHES",
     "NEEDS",
     "REQUIRES",
+    "PREREQUISITE_OF",
     "COMPLETED",
     "ENROLLED",
     "MET",
     "IN_SESSION",
+    "ASKED",
     "TOOK_COUNT",
     "MET_COUNT",
     "CO_TOOK_COUNT",
@@ -34,10 +36,13 @@ RELATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "TEACHES": "edge of the graph, course to skill",
         "NEEDS": "edge of the graph, role to skill",
         "REQUIRES": "edge of the graph, course to course",
+        "PREREQUISITE_OF": "edge of the graph, skill to the skill that needs it first",
         "COMPLETED": "event of the learner on a course",
         "ENROLLED": "event of the learner on a course, in data that record no completions",
         "MET": "any event of the learner on a course",
         "IN_SESSION": "the request names the course among its recent_courses; from_id is null",
+        "ASKED": "the request names the course or skill, as target, must_take, pin or keep; "
+        "from_id is null",
         "TOOK_COUNT": "learners who enrolled in, completed, rated or dropped course to_id",
         "MET_COUNT": "learners with any event on course to_id, viewing included",
         "CO_TOOK_COUNT": "learners counted by TOOK_COUNT for both courses",
@@ -92,3 +97,18 @@ REASON_CODES: Final[Mapping[str, ReasonCode]] = MappingProxyType(
 
 EXPLORED: Final = ReasonCode(("TOOK_COUNT|MET_COUNT", _OWN, "ALIKE"))
 """What follows the evidence of a course given to explore; the last two where one is alike."""
+
+PATH_CODES: Final[Mapping[str, ReasonCode]] = MappingProxyType(
+    {
+        "target_course": ReasonCode(("ASKED",)),
+        "teaches_needed_skill": ReasonCode(("NEEDS|ASKED", "TEACHES")),
+        "prerequisite_skill_of": ReasonCode(("TEACHES", "PREREQUISITE_OF")),
+        "required_by": ReasonCode(("REQUIRES",)),
+        "in_progress": ReasonCode(("ENROLLED",)),
+        "must_take": ReasonCode(("ASKED",)),
+        "pinned": ReasonCode(("ASKED",)),
+        "kept": ReasonCode(("ASKED",)),
+        "taught_in_time": ReasonCode(("ASKED", "TEACHES", "TEACHES")),
+    }
+)
+"""Code of a path's reason -> its evidence."""

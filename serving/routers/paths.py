@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from serving.access import RequireScope
-from serving.deps import ERRORS, ServiceDep, json_response
+from serving.deps import ERRORS, ServiceDep, in_preferred_language, json_response
 
 router = APIRouter(
     prefix="/v1",
@@ -48,7 +48,9 @@ _EXAMPLES = {
 
 @router.post("/paths", response_model=PathResponse, summary="An ordered learning path")
 async def plan_path(
-    service: ServiceDep, body: Annotated[PathRequest, Body(openapi_examples=_EXAMPLES)]
+    request: Request,
+    service: ServiceDep,
+    body: Annotated[PathRequest, Body(openapi_examples=_EXAMPLES)],
 ) -> Response:
     """Steps in order; courses of one step may be taken in parallel.
 
@@ -56,4 +58,5 @@ async def plan_path(
     planned beyond what the target needs. What cannot be reached is listed in `unreachable`
     with the constraint that binds; no steps and something unreachable means blocked.
     """
-    return json_response(await service.workers.run(service.recommender.path, body))
+    asked = in_preferred_language(request, body)
+    return json_response(await service.workers.run(service.recommender.path, asked))

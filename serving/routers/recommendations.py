@@ -9,7 +9,14 @@ from starlette.responses import Response
 
 from graphrec.recommend.schemas import RecommendRequest, RecommendResponse
 from serving.access import RequireScope
-from serving.deps import ERRORS, LearnerId, Service, ServiceDep, json_response
+from serving.deps import (
+    ERRORS,
+    LearnerId,
+    Service,
+    ServiceDep,
+    in_preferred_language,
+    json_response,
+)
 from serving.direct_route import DirectRoute
 from serving.query_params import describe_query, parse_query
 from serving.schemas import RecommendQuery
@@ -81,9 +88,7 @@ async def answer_recommendation(
     On the embedded graph the call is short and holds the interpreter: a thread of its own
     would only add to it. A graph server is waited for elsewhere than in the event loop.
     """
-    preferred = http.headers.get("accept-language")
-    if request.messages_language is None and preferred is not None:
-        request = request.model_copy(update={"messages_language": preferred})
+    request = in_preferred_language(http, request)
     recommend = service.recommender.recommend
     if service.recommender.store.engine == "ladybug":
         answer = recommend(request)

@@ -14,6 +14,8 @@ from graphrec import Recommender
 from graphrec.cli.main import app
 from graphrec.evaluate.reasons_check import Finding, check_recommendations, draw_requests
 from graphrec.evaluate.reasons_facts import Facts
+from graphrec.evaluate.reasons_paths import check_path, draw_paths
+from graphrec.recommend.path_schemas import PathReason, PathRequest, PathResponse
 from graphrec.recommend.reason_codes import Evidence
 
 
@@ -30,16 +32,18 @@ def facts(recommender: Recommender) -> Facts:
 
 def test_a_thousand_reasons_hold(world: World) -> None:  # noqa: F811
     arguments = ["reasons", "check", "--store", str(world.settings.store)]
-    result = CliRunner().invoke(app, [*arguments, "--answers", "150", "--json"])
+    result = CliRunner().invoke(app, [*arguments, "--answers", "260", "--json"])
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["ok"]
     assert told["failed"] == []
-    assert told["num_answers"] == 150
+    assert told["num_answers"] == 260
     codes = told["codes"]
     assert sum(code["reasons"] for code in codes.values()) >= 1000
     assert all(code["reasons"] == code["hold"] for code in codes.values())
     assert {"teaches_needed_skill", "co_taken", "unlocked_by", "popular", "new"} <= set(codes)
+    paths = {code for code in codes if code.startswith("path.")}
+    assert {"path.teaches_needed_skill", "path.prerequisite_skill_of", "path.required_by"} <= paths
 
 
 def test_the_draw_is_by_its_seed(recommender: Recommender) -> None:
@@ -119,3 +123,33 @@ def test_an_edge_that_leaves_the_graph_fails_the_command(
     assert result.exit_code == 1
     assert "the graph has no such edge" in result.output
     assert "do not hold" in result.output
+
+
+def test_what_a_path_makes_up_is_found(recommender: Recommender, facts: Facts) -> None:
+    seen = set()
+    for request in draw_paths(recommender, 60, 3):
+        answer = recommender.path(request)
+        true = list(check_path(request, answer, facts))
+        assert [finding.problem for finding in true] == [None] * len(true)
+        for step in answer.steps:
+            for course in step.courses:
+                for reason in course.reasons:
+                    seen.add(reason.code)
+                    _assert_all_of_it_matters(request, answer, reason, facts)
+    assert {"target_course", "teaches_needed_skill", "required_by"} <= seen
+
+
+def _assert_all_of_it_matters(
+    request: PathRequest, answer: PathResponse, reason: PathReason, facts: Facts
+) -> None:
+    told = reason.evidence
+    for place, fact in enumerate(told):
+        for wrong in _wrong(fact):
+            reason.evidence = [*told]
+            reason.evidence[place] = wrong
+            assert any(finding.problem for finding in check_path(request, answer, facts)), wrong
+    reason.evidence = told
+    text, reason.text = reason.text, "Because."
+    if {reason.skill_id, reason.for_skill_id, reason.role_id} - {None}:
+        assert any(finding.problem for finding in check_path(request, answer, facts))
+    reason.text = text

@@ -81,6 +81,21 @@ def test_the_language_of_a_sessions_reasons(client: httpx.Client) -> None:
     assert not any("Kurs" in text for text in _texts(given))
 
 
+def test_the_language_of_a_paths_reasons(client: httpx.Client) -> None:
+    body = {"completed": ["C00"], "target": {"role_id": "R/1"}}
+    english = client.post("/v1/paths", json=body).json()
+    german = client.post("/v1/paths", json=body | {"messages_language": "de"}).json()
+    header = {"accept-language": "de-DE"}
+    assert client.post("/v1/paths", json=body, headers=header).json() == german
+    assert english["path_id"] == german["path_id"]  # the same plan in other words
+    (one,) = english["steps"][0]["courses"][0]["reasons"][:1]
+    (other,) = german["steps"][0]["courses"][0]["reasons"][:1]
+    assert one["text"] == "Teaches 'Skill 1' (S1), needed by the role 'Analyst' (R/1)."
+    assert other["text"] == "Vermittelt 'Skill 1' (S1); das braucht die Rolle 'Analyst' (R/1)."
+    assert one["evidence"] == other["evidence"]
+    assert [fact["relation"] for fact in one["evidence"]] == ["NEEDS", "TEACHES"]
+
+
 def test_a_language_that_is_no_text_is_refused(client: httpx.Client) -> None:
     response = client.post("/v1/recommendations", json={"messages_language": ["de"]})
     assert response.status_code == 422
@@ -115,6 +130,8 @@ def test_without_a_bundle_reasons_hold_too(settings: Settings, tmp_path: Path) -
     asked = ["recommend", "L0", "--lang", "de", "--json", *arguments]
     answer = json.loads(CliRunner().invoke(app, asked).stdout)
     texts = " ".join(course["reason"]["text"] for course in answer["courses"])
+    asked = ["path", "--to-role", "R/1", "--lang", "de", "--json", *arguments]
+    assert "Vermittelt" in CliRunner().invoke(app, asked).stdout
     assert "Er führt „Skill 4“" in texts
     assert "It goes on" not in texts
 

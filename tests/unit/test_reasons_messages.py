@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from graphrec.recommend.messages import Message, catalogue, choose, languages, say
-from graphrec.recommend.reason_codes import REASON_CODES, RELATIONS, Relation
+from graphrec.recommend.path_schemas import PathReason
+from graphrec.recommend.reason_codes import EXPLORED, PATH_CODES, REASON_CODES, RELATIONS, Relation
 from graphrec.recommend.schemas import Reason
 
 
@@ -49,9 +50,13 @@ def test_every_code_is_declared_and_has_words() -> None:
     codes = set(get_args(Reason.model_fields["code"].annotation))
     assert codes == set(REASON_CODES)
     assert codes <= set(catalogue("en"))
+    planned = set(get_args(PathReason.model_fields["code"].annotation))
+    assert planned <= set(PATH_CODES)
+    assert {f"path.{code}" for code in PATH_CODES} <= set(catalogue("en"))
     assert set(RELATIONS) == set(get_args(Relation))
-    named = {r for code in REASON_CODES.values() for one in code.relations for r in one.split("|")}
-    assert named <= set(RELATIONS)
+    declared = [EXPLORED, *REASON_CODES.values(), *PATH_CODES.values()]
+    named = {r for code in declared for one in code.relations for r in one.split("|")}
+    assert named == set(RELATIONS)
 
 
 def test_numbers_choose_the_form_and_braces_are_only_text() -> None:
