@@ -51,7 +51,6 @@ from graphrec.settings import Settings
 _SERVER_TTL_S = 5.0
 """Seconds a learner is kept where other processes write to the graph too."""
 
-
 _CHUNK = 256
 """Learners answered at once."""
 
@@ -235,11 +234,10 @@ class Recommender:
         Raises:
             UnknownIdError: The target or the learner does not exist.
         """
-        engine = self._engine
         state = ANONYMOUS
         if request.learner_id is not None:
             state = self._known_learner(request.learner_id).state
-        return plan(request, engine.catalogue, state)
+        return plan(request, self.catalogue, state)
 
     def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
         """Courses near another one, hidden ones left out.
@@ -247,9 +245,8 @@ class Recommender:
         Raises:
             UnknownIdError: There is no such course.
         """
-        engine = self._engine
-        engine.catalogue.course(course_id)
-        return similar_courses(engine, course_id, k)
+        self.catalogue.course(course_id)
+        return similar_courses(self._engine, course_id, k)
 
     def skill_gap(self, learner_id: str, role_id: str) -> list[SkillGap]:
         """What a role needs and the learner does not hold.
