@@ -21,6 +21,7 @@ from graphrec.graph.store import Row
 if TYPE_CHECKING:
     from graphrec.graph.engine import EngineSession
 from graphrec.graph.queries import Query
+from graphrec.graph.questions import QUESTIONS
 
 UNRECORDED: Final = 100
 """Fewer COMPLETED than one in so many ENROLLED: the source does not record completions."""
@@ -58,10 +59,14 @@ def _cycles(session: EngineSession, query: Query, values: Mapping[str, Any]) -> 
 
 
 def _bottlenecks(session: EngineSession, query: Query, values: Mapping[str, Any]) -> list[Row]:
-    """Text: ``kind, id, requires_id, requires_name`` of every edge."""
+    """Text: ``kind, id, requires_id, requires_name`` of every edge, and ``learners`` blocked."""
     graphs: dict[str, Any] = {}
     names: dict[tuple[str, str], str] = {}
+    blocked: dict[str, int] = {}
     for row in session.rows(query.text, {}):
+        if row["kind"] == "blocked":
+            blocked[row["requires_id"]] = row["learners"]
+            continue
         graph = graphs.setdefault(row["kind"], nx.DiGraph())
         graph.add_edge(row["requires_id"], row["id"])
         names[row["kind"], row["requires_id"]] = row["requires_name"]
@@ -72,6 +77,7 @@ def _bottlenecks(session: EngineSession, query: Query, values: Mapping[str, Any]
             "name": name,
             "direct_dependents": len(set(graphs[kind].successors(node)) - {node}),
             "all_dependents": len(nx.descendants(graphs[kind], node)),
+            "learners_blocked": blocked.get(node, 0) if kind == "course" else None,
         }
         for (kind, node), name in names.items()
         if values["kind"] in ("", kind)
@@ -128,6 +134,7 @@ COMPUTED: Final[Mapping[str, Computation]] = MappingProxyType(
         "closure": _closure,
         "bottlenecks": _bottlenecks,
         "completion": _completion,
+        **QUESTIONS,
     }
 )
 """What a header's ``computed by`` may name."""

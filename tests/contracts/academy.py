@@ -29,6 +29,7 @@ _SKILLS: list[dict[str, Any]] = [
     {"skill_id": "s-soft"},
     {"skill_id": "s-a"},
     {"skill_id": "s-b"},
+    {"skill_id": "s-lost", "name": "Nobody asks"},
 ]
 _ROLES: list[dict[str, Any]] = [
     {"role_id": "r-analyst", "name": "Analyst"},
@@ -46,6 +47,7 @@ _TEACHES: list[dict[str, Any]] = [
     {"course_id": "c-ml", "skill_id": "s-stats", "level": 3.0},
     {"course_id": "c-hidden", "skill_id": "s-soft", "level": 5.0},
     {"course_id": "c-x", "skill_id": "s-a"},
+    {"course_id": "c-deep", "skill_id": "s-count"},
 ]
 _REQUIRES: list[dict[str, Any]] = [
     {"course_id": "c-stats", "requires_course_id": "c-intro"},
@@ -63,6 +65,7 @@ _REQUIRES: list[dict[str, Any]] = [
 _SKILL_PREREQUISITES: list[dict[str, Any]] = [
     {"skill_id": "s-stats", "requires_skill_id": "s-count"},
     {"skill_id": "s-ml", "requires_skill_id": "s-stats"},
+    {"skill_id": "s-ml", "requires_skill_id": "s-count"},
     {"skill_id": "s-deep", "requires_skill_id": "s-ml"},
     {"skill_id": "s-a", "requires_skill_id": "s-b"},
     {"skill_id": "s-b", "requires_skill_id": "s-a"},
@@ -96,6 +99,8 @@ _INTERACTIONS: list[dict[str, Any]] = [
     _did("bob", "intro", "completed", seq=1),
     _did("bob", "stats", "enrolled", seq=2),
     _did("bob", "stats", "dropped", seq=3),
+    _did("bob", "ml", "dropped", seq=4),
+    _did("ann", "orphan", "viewed", at=5),
     _did("cid", "intro", "completed"),
     _did("cid", "stats", "completed", event_id="e-1"),
     _did("cid", "ml", "enrolled"),
@@ -130,6 +135,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "role_needs_skill": {"role_id": "r-scientist", "skill_id": "s-ml"},
     "course_requires": {"course_id": "c-ml"},
     "learner_took_course": {"learner_id": "l-ann", "course_id": "c-ml"},
+    "hidden_prerequisites": {"course_id": "c-intro", "min_support": 1},
+    "pathways_to_role": {"role_id": "r-analyst"},
+    "retired_course": {"course_id": "c-intro"},
+    "role_skill_holders": {"role_id": "r-analyst"},
+    "skill_trend": {"skill_id": "s-count"},
+    "stale_courses": {"role_id": "r-analyst"},
     "co_taken": {"course_id": "c-intro", "other_course_id": "c-stats"},
 }
 """What each query is asked; those not named take no parameter that must be given."""

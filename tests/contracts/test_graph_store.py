@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import pyarrow as pa
@@ -129,11 +130,14 @@ def test_random_graphs_equal_on_both_and_by_networkx(
     _check_by_networkx(embedded, tables)
 
 
-def _questions(name: str, ids: list[str]) -> list[dict[str, str]]:
+def _questions(name: str, ids: list[str]) -> list[dict[str, Any]]:
     given = PARAMETERS.get(name)
     if given is None:
         return [{}]
-    return [{key: f"{key[0]}{course_id[1:]}" for key in given} for course_id in ids]
+    return [
+        {k: f"{k[0]}{course_id[1:]}" if k.endswith("_id") else v for k, v in given.items()}
+        for course_id in ids
+    ]
 
 
 def _check_by_networkx(store: GraphStore, tables: dict[str, pa.Table]) -> None:
