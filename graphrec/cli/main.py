@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "path": ("graphrec.cli.path", "path", "The way to a course, skills or a role."),
     "query": ("graphrec.cli.query", "query", "Run a named query on the graph."),
     "rules": ("graphrec.cli.rules", "app", "Check business rules, and show what they change."),
+    "curriculum": ("graphrec.cli.curriculum", "app", "Export, compare and edit the curriculum."),
     "reasons": ("graphrec.cli.reasons", "app", "Check the reasons of answers against the graph."),
     "models": ("graphrec.cli.models", "app", "List, verify, promote and remove model bundles."),
     "keys": ("graphrec.cli.keys", "app", "Create, list and revoke API keys."),

@@ -21,7 +21,7 @@ from graphrec.graph.queries import QueryLibrary
 from graphrec.graph.recursion import answer
 from graphrec.graph.rows import from_engine, matching, ordered, prepare, spec_of
 from graphrec.graph.store import GraphStore, Row
-from graphrec.graph.writing import write_nodes, write_relations
+from graphrec.graph.writing import change_rows, write_nodes, write_relations
 
 LOOKUP_IDS = 1_000
 """Up to so many nodes are looked up by id; more are answered by one export."""
@@ -108,6 +108,20 @@ class MappedStore(GraphStore):
             self._writing(lambda session: write_nodes(session, NODES[table], clean))
         else:
             self._writing(lambda session: write_relations(session, RELATIONS[table], clean))
+
+    def change(self, removed: Mapping[str, pa.Table], written: Mapping[str, pa.Table]) -> None:
+        """Remove and write rows in one transaction; see ``GraphStore.change``."""
+        gone = {name: prepare(name, rows) for name, rows in removed.items()}
+        clean = {name: prepare(name, rows) for name, rows in written.items()}
+        self._writing(lambda session: change_rows(session, gone, clean))
+
+    def learner_records(self, table: str, ids: Sequence[str]) -> dict[str, int]:
+        """Relations of learners to nodes; see ``GraphStore.learner_records``."""
+        if not ids:
+            return {}
+        text = statements.count_learner_records(NODES[table])
+        rows = self._reading(lambda session: session.rows(text, {"ids": list(ids)}))
+        return {row["id"]: int(row["n"]) for row in rows}
 
     def existing(self, table: str, rows: pa.Table) -> pa.Table:
         """Stored rows under the keys of ``rows``; see ``GraphStore.existing``."""

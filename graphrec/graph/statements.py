@@ -52,6 +52,29 @@ def delete_links(node: NodeMap, link: Link) -> str:
     return f"MATCH (a:{node.label})-[r:{link.type}]->(b:{link.label}) WHERE a.id IN $ids DELETE r"
 
 
+def delete_nodes(node: NodeMap) -> str:
+    """Remove the nodes of ``$rows`` of {id column}; refused where a relation is left to one."""
+    return f"UNWIND $rows AS row MATCH (n:{node.label} {{id: row.{node.id_column}}}) DELETE n"
+
+
+def delete_relations(rel: RelationMap) -> str:
+    """Remove the relations of ``$rows`` of {both ids, identity}."""
+    where = " AND ".join(f"r.{name} = row.{name}" for name in rel.identity)
+    return (
+        f"UNWIND $rows AS row MATCH (a:{rel.source} {{id: row.{rel.source_column}}})"
+        f"-[r:{rel.type}]->(b:{rel.target} {{id: row.{rel.target_column}}})"
+        f"{f' WHERE {where}' if where else ''} DELETE r"
+    )
+
+
+def count_learner_records(node: NodeMap) -> str:
+    """Relations that learners have to the nodes ``$ids``, as ``id`` and ``n``."""
+    return (
+        f"MATCH (n:{node.label})<-[r]-(:Learner) WHERE n.id IN $ids "
+        "RETURN n.id AS id, count(r) AS n"
+    )
+
+
 def select_nodes(node: NodeMap, *, by_ids: bool) -> str:
     """The nodes' own columns (links not among them), all or those of ``$ids``."""
     match = f"MATCH (n:{node.label})"

@@ -83,6 +83,23 @@ class GraphStore(ABC):
         """
 
     @abstractmethod
+    def change(self, removed: Mapping[str, pa.Table], written: Mapping[str, pa.Table]) -> None:
+        """Remove rows of native tables and write others, all in one transaction.
+
+        Args:
+            removed: Table -> rows, of which only the key counts; not interactions. A node
+                to which anything but ``removed`` is tied stays, and the change is refused.
+            written: Table -> rows as ``write`` takes them.
+
+        Raises:
+            StoreError: Something else is tied to a node to remove, or an id does not exist.
+        """
+
+    @abstractmethod
+    def learner_records(self, table: str, ids: Sequence[str]) -> dict[str, int]:
+        """How many relations learners have to nodes of ``table``; ids with none are left out."""
+
+    @abstractmethod
     def existing(self, table: str, rows: pa.Table) -> pa.Table:
         """The rows already stored under the keys of ``rows``: same schema, any order.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphrec.graph import statements
-from graphrec.graph.mapping import NODES, NodeMap, RelationMap
-from graphrec.graph.rows import for_engine, relation_keys, row_keys
+from graphrec.graph.mapping import NODES, RELATIONS, NodeMap, RelationMap
+from graphrec.graph.rows import batches, for_engine, relation_keys, row_keys
+from graphrec.schema import TABLES
 
 if TYPE_CHECKING:
     from graphrec.graph.engine import EngineSession
@@ -44,6 +46,31 @@ def write_relations(
         part = keyed.filter(pc.equal(keyed["type"], rel.type.lower())).drop_columns("type")
         if part.num_rows:
             session.put_relations(rel, for_engine(part))
+
+
+def change_rows(
+    session: EngineSession, removed: Mapping[str, pa.Table], written: Mapping[str, pa.Table]
+) -> None:
+    """Remove rows by their key, relations before nodes, then write others."""
+    for table in reversed(TABLES):
+        for rows in batches(_keys(table, removed), ID_BATCH):
+            if table in NODES:
+                session.rows(statements.delete_nodes(NODES[table]), {"rows": rows})
+            else:
+                session.rows(statements.delete_relations(RELATIONS[table][0]), {"rows": rows})
+    for table in TABLES:
+        if table not in written or not written[table].num_rows:
+            continue
+        if table in NODES:
+            write_nodes(session, NODES[table], written[table])
+        else:
+            write_relations(session, RELATIONS[table], written[table])
+
+
+def _keys(table: str, removed: Mapping[str, pa.Table]) -> pa.Table:
+    names = list(TABLES[table].key)
+    rows = removed.get(table, TABLES[table].schema.empty_table())
+    return for_engine(rows.select(names))
 
 
 def _ensure_learners(session: EngineSession, learner_ids: pa.ChunkedArray) -> None:

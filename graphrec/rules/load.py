@@ -7,16 +7,14 @@ no key twice; size, depth and number of rules are bounded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from graphrec.errors import SourceError
+from graphrec.lined_yaml import LineError, Node, faults_of, nearest, read_text, read_tree
 from graphrec.rules.schema import KINDS, MAX_RULES, RuleSet
 
 MAX_BYTES: Final = 1 << 20
@@ -82,17 +80,7 @@ def read_rules(path: Path) -> RulesFile:
     Raises:
         SourceError: It cannot be read at all.
     """
-    try:
-        with path.open("rb") as handle:
-            content = handle.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise SourceError(f"cannot be read: {exc.strerror}.", where=str(path)) from exc
-    if len(content) > MAX_BYTES:
-        raise SourceError(f"is larger than {MAX_BYTES:,} bytes.", where=str(path))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"is not UTF-8 (byte {exc.start}).", where=str(path)) from exc
+    text = read_text(path, max_bytes=MAX_BYTES)
     return parse_rules(text, str(path))
 
 
@@ -100,93 +88,16 @@ def parse_rules(text: str, name: str = "rules") -> RulesFile:
     """As ``read_rules``, of a text."""
     found = RulesFile(name)
     try:
-        tree = _Reader(text).tree()
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        line = 1 if mark is None else mark.line + 1
-        found.faults.append(Fault(line, f"{exc.problem or exc.context}."))
-    except yaml.YAMLError as exc:
-        found.faults.append(Fault(1, f"is no YAML: {str(exc).splitlines()[0]}."))
-    except _FaultError as exc:
-        found.faults.append(exc.fault)
+        tree = read_tree(text, max_depth=MAX_DEPTH)
+    except LineError as exc:
+        found.faults.append(Fault(exc.line, exc.message))
     else:
         _validate(tree, found)
     found.faults.sort()
     return found
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A value, the line on which it stands, and those of what is in it."""
-
-    value: Any
-    line: int
-    children: dict[Any, _Node] = field(default_factory=dict)
-
-    def line_of(self, path: Sequence[Any]) -> int:
-        """Line of the innermost part of a path that there is."""
-        node = self
-        for step in path:
-            node = node.children.get(step, node)
-        return node.line
-
-
-class _FaultError(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.fault = Fault(line, message)
-
-
-class _Reader:
-    """Turns YAML into plain values that know their lines."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def tree(self) -> _Node:
-        depth = 0
-        for event in yaml.parse(self._text, Loader=yaml.SafeLoader):
-            line = event.start_mark.line + 1
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise _FaultError(line, "anchors and aliases (& and *) are not taken.")
-            if getattr(event, "tag", None) is not None:
-                raise _FaultError(line, f"tags ({event.tag}) are not taken.")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise _FaultError(line, f"is nested deeper than {MAX_DEPTH}.")
-        loader = yaml.SafeLoader(self._text)
-        try:
-            root = loader.get_single_node()
-            if root is None:
-                raise _FaultError(1, "is empty. It begins with: version: 1")
-            return self._node(root, loader)
-        finally:
-            loader.dispose()
-
-    def _node(self, node: Any, loader: yaml.SafeLoader) -> _Node:
-        line = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            children: dict[Any, _Node] = {}
-            for key_node, value_node in node.value:
-                key = self._node(key_node, loader)
-                if not isinstance(key.value, str):
-                    raise _FaultError(key.line, f"the key {key.value!r} is no text: quote it.")
-                if key.value in children:
-                    raise _FaultError(key.line, f"the key '{key.value}' stands here twice.")
-                value = self._node(value_node, loader)
-                children[key.value] = _Node(value.value, key.line, value.children)
-            return _Node({k: child.value for k, child in children.items()}, line, children)
-        if isinstance(node, yaml.SequenceNode):
-            listed = [self._node(one, loader) for one in node.value]
-            return _Node([one.value for one in listed], line, dict(enumerate(listed)))
-        try:
-            return _Node(loader.construct_object(node, deep=True), line)
-        except ValueError as exc:  # 2026-02-31 looks like a date
-            raise _FaultError(line, f"'{node.value}' cannot be read: {exc}.") from exc
-
-
-def _validate(tree: _Node, found: RulesFile) -> None:
+def _validate(tree: Node, found: RulesFile) -> None:
     """Check version and every rule by the class of its kind; fill ``found``."""
     if not isinstance(tree.value, dict):
         found.faults.append(Fault(tree.line, "is no mapping. It begins with: version: 1"))
@@ -215,7 +126,7 @@ def _validate(tree: _Node, found: RulesFile) -> None:
         found.rules = RuleSet(version=1, rules=tuple(rules))
 
 
-def _rule(node: _Node, found: RulesFile) -> Any:
+def _rule(node: Node, found: RulesFile) -> Any:
     """One rule, or None with its faults told."""
     if not isinstance(node.value, dict):
         found.faults.append(Fault(node.line, "a rule is a mapping: id, kind, owner, expires, …"))
@@ -224,34 +135,19 @@ def _rule(node: _Node, found: RulesFile) -> Any:
     kind = node.value.get("kind")
     if kind not in KINDS:
         told = "a rule needs a kind" if kind is None else f"there is no kind '{kind}'"
-        message = f"{told}{_nearest(str(kind), KINDS)}. Kinds: {', '.join(KINDS)}."
+        message = f"{told}{nearest(str(kind), KINDS)}. Kinds: {', '.join(KINDS)}."
         found.faults.append(Fault(node.line_of(["kind"]), message, rule_id))
         return None
     return _check(KINDS[kind], node.value, node, found, rule_id)
 
 
 def _check(
-    model: type[BaseModel], value: Any, node: _Node, found: RulesFile, rule_id: str
+    model: type[BaseModel], value: Any, node: Node, found: RulesFile, rule_id: str
 ) -> BaseModel | None:
     try:
         return model.model_validate(value)
     except ValidationError as exc:
-        for fault in exc.errors(include_url=False, include_context=False):
-            path = fault["loc"]
-            where = ".".join(str(step) for step in path)
-            if fault["type"] == "extra_forbidden":
-                message = f"there is no key '{where}'{_nearest(str(path[-1]), model.model_fields)}."
-            elif fault["type"] == "missing":
-                message = f"the key '{where}' is missing."
-            else:
-                told = fault["msg"].removeprefix("Value error, ")
-                message = f"{where}: {told}." if where else f"{told}."
-            message = f"rule '{rule_id}': {message}" if rule_id else message
-            found.faults.append(Fault(node.line_of(path), message, rule_id))
+        for line, told in faults_of(exc, node, model):
+            message = f"rule '{rule_id}': {told}" if rule_id else told
+            found.faults.append(Fault(line, message, rule_id))
         return None
-
-
-def _nearest(word: str, known: Any) -> str:
-    """'; did you mean …?' where something known is alike."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,1 @@
+"""Beside the rules: a curriculum as reviewable text, and edits of the graph from it."""
