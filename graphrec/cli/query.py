@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -59,7 +61,7 @@ def query(
     if file is not None:
         if name is not None:
             raise ParameterError("Give a query's name or --file, not both.", where="--file")
-        own = read_own_file(file, _parameters(param or []))
+        own = read_own_file(file, parameters_of(param or []))
         with open_graph(settings_for(store)) as graph:
             answer = run_own_file(graph, own, max_rows or DEFAULT_ROWS, timeout)
         put_rows(answer.columns, answer.rows, written_as, output, str(file))
@@ -76,13 +78,18 @@ def query(
         _list(library, written_as, output)
         return
     chosen = library.get(name)
-    values = chosen.values(_parameters(param or []))  # before a store is opened for nothing
+    values = chosen.values(parameters_of(param or []))  # before a store is opened for nothing
     with open_graph(settings_for(store)) as graph:
         rows = graph.run(name, **values)
     put_rows(list(chosen.columns), rows, written_as, output, chosen.purpose)
 
 
-def _parameters(given: list[str]) -> dict[str, str]:
+def parameters_of(given: list[str]) -> dict[str, str]:
+    """``name=value`` entries as a mapping.
+
+    Raises:
+        ParameterError: One has no name or no ``=``.
+    """
     values: dict[str, str] = {}
     for entry in given:
         name, separator, value = entry.partition("=")
@@ -98,15 +105,20 @@ def _list(library: QueryLibrary, written_as: Format, output: Path | None) -> Non
     if written_as is not Format.TABLE:
         put_rows(_LISTED, library.describe(), written_as, output, "")
         return
-    for subject, queries in library.subjects.items():
+    list_queries(library.subjects, console)
+    console.print("Run one with: graphrec query NAME --param name=value")
+
+
+def list_queries(subjects: Mapping[str, list[Query]], to: Console) -> None:
+    """Print queries by subject, with what each answers and takes."""
+    for subject, queries in subjects.items():
         table = Table(title=subject, title_justify="left", expand=True)
         table.add_column("query", no_wrap=True)
         table.add_column("what it answers", ratio=3)
         table.add_column("parameters", ratio=2)
         for entry in queries:
             table.add_row(entry.name, escape(entry.purpose), escape(_signature(entry)))
-        console.print(table)
-    console.print("Run one with: graphrec query NAME --param name=value")
+        to.print(table)
 
 
 def _signature(entry: Query) -> str:
