@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphrec.errors import MissingExtraError, TrainingError
+from graphrec.models.ranker_lists import Lists
 from graphrec.models.ranker_onnx import trees_to_onnx
 
 PARITY = 1e-4
@@ -32,35 +33,6 @@ class RankerConfig(BaseModel):
     ridge: float = Field(default=10.0, ge=0, description="On the values of leaves.")
     patience: int = Field(default=20, ge=1, description="Trees without a gain before it stops.")
     seed: int = Field(default=0, ge=0, description="Of the learners held out to stop by.")
-
-
-@dataclass(frozen=True)
-class Lists:
-    """Candidates of n learners with features, a learner's rows side by side.
-
-    Attributes:
-        features: float32 [m, k].
-        blended: float32 [m], the blend's scores.
-        labels: int8 [m], 1 for what the learner took next.
-        sizes: int64 [n], candidates of each learner, none 0.
-    """
-
-    features: np.ndarray
-    blended: np.ndarray
-    labels: np.ndarray
-    sizes: np.ndarray
-
-    def take(self, learners: np.ndarray) -> Lists:
-        """The lists of the learners marked (bool [n])."""
-        rows = np.repeat(learners, self.sizes)
-        return Lists(
-            self.features[rows], self.blended[rows], self.labels[rows], self.sizes[learners]
-        )
-
-    def with_target(self) -> Lists:
-        """Only the learners who have their target among the candidates."""
-        owners = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        return self.take(np.bincount(owners, self.labels, minlength=len(self.sizes)) > 0)
 
 
 class Ranker:

@@ -16,7 +16,8 @@ from graphrec.features.ranking import (
 from graphrec.features.ranking_asked import Asked
 from graphrec.features.ranking_facts import DAY_MS, CourseFacts
 from graphrec.ids import IdMap
-from graphrec.models.ranker import PARITY, Lists, Ranker, RankerConfig, parity, train_ranker
+from graphrec.models.ranker import PARITY, Ranker, RankerConfig, parity, train_ranker
+from graphrec.models.ranker_lists import Lists
 from graphrec.models.ranker_onnx import float_below
 
 lightgbm = pytest.importorskip("lightgbm", reason="the train extra is not installed")
