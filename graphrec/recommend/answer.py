@@ -75,13 +75,18 @@ class _Reasons:
         self.language = language
 
     def of(
-        self, course_ids: Sequence[str], rows: Sequence[int], explored: Sequence[int]
+        self,
+        course_ids: Sequence[str],
+        rows: Sequence[int],
+        scores: Sequence[Mapping[str, float]],
+        explored: Sequence[int],
     ) -> list[Reason]:
         """The best reason for each course.
 
         Args:
             course_ids: Recommended.
             rows: Their dense items.
+            scores: What each part has in their scores.
             explored: Positions of those given to explore.
         """
         told = self._role_id, self.language
@@ -94,6 +99,7 @@ class _Reasons:
                 self._known(),
                 target_role_id=self._role_id,
                 num_learners=self._engine.num_learners[rows],
+                scores=scores,
                 explored=explored,
                 language=self.language,
             )
@@ -124,11 +130,13 @@ def _describe(
     rows = picked.items.tolist()
     ids = engine.items.ids(rows)
     courses = []
-    found = reasons.of(ids, rows, picked.explored)
+    told = [rounded[place] for place in picked.places]
+    parts = [dict(zip(picked.parts, shares, strict=True)) for _, *shares in told]
+    for number in picked.explored:
+        parts[number] = {EXPLORATION: told[number][0]}
+    found = reasons.of(ids, rows, parts, picked.explored)
     for number, course_id in enumerate(ids):
         course = engine.catalogue.courses[course_id]
-        score, *shares = rounded[picked.places[number]]
-        is_explored = number in picked.explored
         change = rules.get(course_id)
         courses.append(
             RecommendedCourse(
@@ -138,11 +146,9 @@ def _describe(
                 hours=course.hours,
                 language=course.language,
                 provider=course.provider,
-                score=score,
-                scores={EXPLORATION: score}
-                if is_explored
-                else dict(zip(picked.parts, shares, strict=True)),
-                is_exploration=is_explored,
+                score=told[number][0],
+                scores=parts[number],
+                is_exploration=number in picked.explored,
                 rule=None if change is None else _applied(change),
                 reason=_required(engine, change, reasons.language) or found[number],
             )

@@ -6,18 +6,21 @@ rests on (``graphrec.recommend.reason_codes``) and its words (``graphrec.recomme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
+from graphrec.features.signals import ROLE
 from graphrec.models.content import ContentModel
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.explorer import CONTENT
 from graphrec.recommend.grounds import Grounds
 from graphrec.recommend.known import Known
 from graphrec.recommend.messages import FALLBACK, say
-from graphrec.recommend.model_io import TrainedPipeline
+from graphrec.recommend.model_io import NEIGHBOURS, TrainedPipeline
+from graphrec.recommend.picked import EXPLORATION
+from graphrec.recommend.pipeline import POPULARITY
 from graphrec.recommend.schemas import Reason
 
 _MIN_SHARED = 3
@@ -38,6 +41,7 @@ class Explainer:
         *,
         target_role_id: str | None,
         num_learners: np.ndarray,
+        scores: Sequence[Mapping[str, float]],
         explored: Sequence[int] = (),
         language: str = FALLBACK,
     ) -> list[Reason]:
@@ -48,6 +52,7 @@ class Explainer:
             known: Of the learner.
             target_role_id: The role aimed at.
             num_learners: int [len(course_ids)], who took each, for want of a better reason.
+            scores: What each part has in each score: a reason is given only for what lifts it.
             explored: Positions of courses given to explore.
             language: One of ``messages.languages()``.
         """
@@ -57,10 +62,14 @@ class Explainer:
         shared = self._most_shared(course_ids, known.rows)
         numbers = num_learners.tolist()
         found = [
-            grounds.needed_by_role(course_id)
+            (grounds.needed_by_role(course_id) if _has_part(scores[n], ROLE) else None)
             or grounds.unlocked(course_id)
-            or (grounds.co_taken(course_id, *shared[n]) if shared[n][1] >= _MIN_SHARED else None)
-            or grounds.shares_skill(course_id)
+            or (
+                grounds.co_taken(course_id, *shared[n])
+                if _is_co_taken(scores[n], shared[n])
+                else None
+            )
+            or (grounds.shares_skill(course_id) if _leads(scores[n], CONTENT) else None)
             or grounds.popular(course_id, numbers[n])
             for n, course_id in enumerate(course_ids)
         ]
@@ -98,3 +107,21 @@ class Explainer:
         most = shared.argmax(axis=1)
         numbers = shared[np.arange(len(items)), most].astype(int).tolist()
         return list(zip(self._trained.items.ids(rows[most].tolist()), numbers, strict=True))
+
+
+def _is_co_taken(parts: Mapping[str, float], shared: tuple[str, int]) -> bool:
+    """Whether enough learners took a course of the history too, and the score rests on it."""
+    return shared[1] >= _MIN_SHARED and _leads(parts, NEIGHBOURS)
+
+
+def _leads(parts: Mapping[str, float], name: str) -> bool:
+    """Whether a part lifts a score, and no less than popularity does."""
+    return _has_part(parts, name) and parts.get(name, 0.0) >= parts.get(POPULARITY, 0.0)
+
+
+def _has_part(parts: Mapping[str, float], name: str) -> bool:
+    """Whether a part lifts a score; so may any where a course only got a place.
+
+    Courses given to explore, or to fill a list up, have no parts of their own.
+    """
+    return parts.get(name, 0.0) > 0 or EXPLORATION in parts or not any(parts.values())

@@ -24,6 +24,9 @@ from graphrec.models.popularity import PopularityModel
 from graphrec.models.registry import model_class
 from graphrec.recommend.pipeline import POPULARITY, Pipeline, PipelineConfig
 
+NEIGHBOURS = "itemknn"
+"""The part that knows how many learners took both of two courses."""
+
 
 @dataclass(frozen=True)
 class TrainedPipeline:
@@ -63,7 +66,7 @@ class TrainedPipeline:
             items: int [n].
             others: int [m].
         """
-        model = self.pipeline.models.get("itemknn")
+        model = self.pipeline.models.get(NEIGHBOURS)
         if not isinstance(model, ItemKNNModel):
             return np.zeros((len(items), len(others)))
         degrees = self._root_degrees[items][:, None] * self._root_degrees[others]
