@@ -170,6 +170,6 @@ _PLAIN: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (Decimal, _plain_decimal),
     ((date, datetime), lambda value: value.isoformat()),
     (timedelta, timedelta.total_seconds),
-    (Mapping, _plain_map),
+    (dict, _plain_map),  # a node of Neo4j's driver is a Mapping, and more
     ((list, tuple, set), lambda value: [plain(one) for one in value]),
 )
