@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import combinations
 from typing import Any
 
@@ -98,6 +99,8 @@ class Judge:
         self.held.update(
             {s: math.inf for s in request.get("mastered", []) if s in set(world.skills)}
         )
+        self.completed |= {c for c in request.get("waive", []) if c in world.courses}
+        self.musts = [c for c in request.get("must_take", []) if c not in self.completed]
         self.prerequisites: dict[str, set[str]] = {}
         for skill, before in world.before:
             self.prerequisites.setdefault(skill, set()).add(before)
@@ -111,6 +114,11 @@ class Judge:
         facts = self.world.courses[course]
         asked = self.request.get("language")
         speaks = any(f.get("language") for f in self.world.courses.values())
+        for column, name in (("provider", "providers"), ("level", "levels")):
+            wanted = [one.lower() for one in self.request.get(name, [])]
+            is_known = any(f.get(column) for f in self.world.courses.values())
+            if wanted and is_known and (facts.get(column) or "").lower() not in wanted:
+                return False
         return not (
             course in self.completed
             or facts.get("hidden")
@@ -188,7 +196,8 @@ class Judge:
             taken.update(step)
         for step in answer["steps"]:
             for course in step["courses"]:
-                assert course["reasons"], "a course without a reason"
+                codes = {reason["code"] for reason in course["reasons"]}
+                assert codes - {"pinned", "kept"}, "a course without a reason"
                 assert course["hours"] == self.world.courses[course["course_id"]].get("hours")
                 for reason in course["reasons"]:
                     self._check_reason(course["course_id"], reason, planned)
@@ -196,7 +205,16 @@ class Judge:
     def _check_reason(self, course: str, reason: dict[str, Any], planned: list[str]) -> None:
         taught = self.world.teaches.get(course, {})
         code, skill = reason["code"], reason["skill_id"]
-        if code == "target_course":
+        if code in ("must_take", "pinned", "kept"):
+            field = {"must_take": "must_take", "pinned": "pin", "kept": "keep"}[code]
+            assert reason["course_id"] == course
+            assert course in self.request[field]
+        elif code == "taught_in_time":
+            other = reason["course_id"]
+            assert other in [*self.musts, self.request["target"].get("course_id")]
+            assert skill in taught
+            assert skill in self.world.teaches[other]
+        elif code == "target_course":
             assert reason["course_id"] == course == self.request["target"]["course_id"]
         elif code == "required_by":
             assert reason["course_id"] in planned
@@ -248,10 +266,12 @@ class Judge:
         assert len(out) == len(answer["unreachable"]), "one target, two notes"
         assert all(note["why"] for note in out.values())
         steps = self._steps(answer)
+        planned = {course for step in steps for course in step}
         target = self.request["target"].get("course_id")
+        for course in {*self.musts, *filter(None, [target])}:
+            assert (course in planned | self.completed) == (course not in out)
         if target:
-            planned = {course for step in steps for course in step}
-            assert (target in planned | self.completed) == (not out)
+            assert set(out) <= {*self.musts, target}
             assert answer["complete"] == (not out)
             return
         held = self.replay(steps)
@@ -273,9 +293,11 @@ class Judge:
         full = self.replay(steps)
         assert full is not None
         target = self.request["target"].get("course_id")
-        wanted = self.world.teaches.get(target, {}) if target else self.goals()
-        kept = {s: full[s] for s in wanted if s in full and (target or s in self.listed(answer))}
-        for course in (c for step in steps for c in step if c != target):
+        fixed = {*self.musts, *filter(None, [target])} & {c for step in steps for c in step}
+        beside = {s for c in fixed for s in self.world.teaches.get(c, {})}
+        wanted = beside | (set() if target else self.goals().keys() & self.listed(answer).keys())
+        kept = {s: full[s] for s in wanted if s in full}
+        for course in (c for step in steps for c in step if c not in fixed):
             held = self.replay([[c for c in step if c != course] for step in steps])
             still = held is not None and all(
                 held.get(s, -math.inf)
@@ -292,11 +314,32 @@ class Judge:
             assert answer["finish_at"] is None
         else:
             assert math.isclose(answer["total_hours"], sum(hours), abs_tol=1e-6)
+        self._check_calendar(answer)
+        most = self.request.get("max_courses")
+        assert most is None or len(hours) <= most
         limit = self.request.get("max_total_hours")
         if limit is not None and any(
             f.get("hours") is not None for f in self.world.courses.values()
         ):
             assert answer["estimated_hours"] <= limit + 1e-6
+
+    def _check_calendar(self, answer: dict[str, Any]) -> None:
+        """Nothing starts before what comes before it ends; unknown hours end all dates."""
+        weekly, end, total = self.request.get("hours_per_week"), None, 0.0
+        for step in answer["steps"]:
+            if end is not None or step["order"] > 1:
+                assert step["starts_at"] == end
+            end, start = step["ends_at"], step["starts_at"]
+            hours = [course["hours"] for course in step["courses"]]
+            assert (end is not None) == bool(weekly and start and None not in hours)
+            if end is not None:
+                total += sum(hours)
+                first = date.fromisoformat(answer["steps"][0]["starts_at"])
+                days = (date.fromisoformat(end) - first).days
+                assert start <= end
+                assert abs(days - total / weekly * 7) <= 1
+        if answer["steps"]:
+            assert answer["finish_at"] == end
 
     def states(self, hours: dict[str, float]) -> dict[tuple[frozenset[str], frozenset[Any]], float]:
         """Every reachable (courses taken, skills held) with its hours: tiny worlds only."""

@@ -7,7 +7,7 @@ one ``LearnerState`` that the planner and the skill gap start from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -117,6 +117,12 @@ def with_completed(
     return LearnerState(
         state.completed | added, state.enrolled - added, mastered, sure, state.warnings
     )
+
+
+def with_waived(state: LearnerState, courses: Iterable[str]) -> LearnerState:
+    """The state with ``courses`` let off: done for every REQUIRES, their skills not shown."""
+    added = frozenset(courses)
+    return replace(state, completed=state.completed | added, enrolled=state.enrolled - added)
 
 
 def with_mastered(state: LearnerState, skills: Mapping[str, float | None]) -> LearnerState:

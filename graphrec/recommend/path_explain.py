@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence, Set
 
 from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.path_rules import Rules
 from graphrec.recommend.path_schemas import PathReason
-from graphrec.recommend.path_universe import Rules, Universe
+from graphrec.recommend.path_universe import Universe
 
 
 def label(name: str, identifier: str) -> str:
@@ -123,6 +124,11 @@ def over_budget(needed: float, budget: float, bound: str) -> str:
     return f"It needs {needed:g} hours in all, {needed - budget:g} over the {budget:g} of {bound}."
 
 
+def too_many(budget: int) -> str:
+    """Why something within reach was left out, where courses are counted."""
+    return f"It needs more than the {budget} courses of max_courses in all."
+
+
 def in_target(catalogue: Catalogue, skill_id: str, role_id: str | None) -> PathReason:
     """The course teaches a skill of the target."""
     by = f"the role {label(catalogue.role_name(role_id), role_id)}" if role_id else "the target"
@@ -158,8 +164,26 @@ def is_in_progress(course_id: str) -> PathReason:
     return PathReason(code="in_progress", text=text, course_id=course_id)
 
 
+def is_asked(course_id: str) -> PathReason:
+    """The request names the course as one to be taken."""
+    text = "You asked for it: it must be taken."
+    return PathReason(code="must_take", text=text, course_id=course_id)
+
+
+def is_pinned(course_id: str) -> PathReason:
+    """The request prefers the course to others."""
+    text = "You asked to keep it where there is a choice."
+    return PathReason(code="pinned", text=text, course_id=course_id)
+
+
+def is_kept(course_id: str) -> PathReason:
+    """The course stood in the former plan."""
+    text = "It stood in the plan before, and is still good."
+    return PathReason(code="kept", text=text, course_id=course_id)
+
+
 def in_time(catalogue: Catalogue, skill_id: str, course_id: str) -> PathReason:
-    """The course teaches what the target course would teach too early."""
+    """The course teaches what a course that has to be taken would teach too early."""
     text = (
         f"Teaches {_skill(catalogue, skill_id)}, whose prerequisites are held too late for "
         f"{_course(catalogue, course_id)} to add it."

@@ -15,8 +15,9 @@ from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.mastery import LearnerState, is_enough
 from graphrec.recommend.path_arrange import Cover
 from graphrec.recommend.path_explain import why_no_course, why_no_skill
+from graphrec.recommend.path_rules import Rules, Scorer
 from graphrec.recommend.path_schemas import PathTarget, Unreachable
-from graphrec.recommend.path_universe import Rules, Scorer, Universe, build_universe
+from graphrec.recommend.path_universe import Universe, build_universe
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ class Goal:
 
 
 def goals_of(target: PathTarget, catalogue: Catalogue) -> list[Goal]:
-    """The skills a target asks for; those of a course target are the skills it teaches.
+    """The skills a target asks for; a course target asks for none but itself.
 
     Raises:
         UnknownIdError: The catalogue does not hold the target; ``where`` names the field.
     """
     if target.course_id is not None:
         _check(catalogue.has_course(target.course_id), "course", target.course_id, "course_id")
-        return [Goal(skill) for skill in catalogue.skills_of(target.course_id)]
+        return []
     if target.role_id is not None:
         _check(catalogue.has_role(target.role_id), "role", target.role_id, "role_id")
         return [
@@ -62,10 +63,10 @@ def _check(is_known: bool, kind: str, identifier: str, field: str) -> None:
 
 
 def universe_for(
-    rules: Rules, goals: Iterable[Goal], course_id: str | None, scorer: Scorer | None
+    rules: Rules, goals: Iterable[Goal], courses: Iterable[str], scorer: Scorer | None
 ) -> Universe:
-    """All courses that could help to reach the goals, or the target course."""
-    seeds = [] if course_id is None else [course_id]
+    """All courses that could help to reach the goals and courses."""
+    seeds = list(courses)
     for skill in sorted(_needed(goals, rules)):
         seeds.extend(rules.catalogue.courses_teaching(skill))
     return build_universe(rules, seeds, scorer)
@@ -150,7 +151,10 @@ class Attainment:
 
     def cover(self, goals: Iterable[Goal]) -> Cover:
         """What courses are to be chosen for, to reach ``goals`` (of those attainable)."""
-        skills = tuple(sorted(_needed(goals, self.rules)))
+        wanted = list(goals)
+        skills = tuple(sorted(_needed(wanted, self.rules)))
+        # What merely comes before a goal has to be held at no level of its own.
+        levels = {goal.skill_id: self.levels.get(goal.skill_id) for goal in wanted}
         item = {skill: i for i, skill in enumerate(skills)}
         catalogue, index = self.rules.catalogue, self.universe.index
         adds = [0] * len(self.universe.ids)
@@ -159,7 +163,7 @@ class Attainment:
             for course in catalogue.courses_teaching(skill):
                 row = index.get(course)
                 level = catalogue.skills_of(course)[skill]
-                if row is not None and is_enough(level, self.levels.get(skill)):
+                if row is not None and is_enough(level, levels.get(skill)):
                     adds[row] |= 1 << i
                     providers[i] |= 1 << row
         needs = [self._needs(skill, item) for skill in skills]
@@ -180,7 +184,7 @@ def open_goals(goals: Iterable[Goal], state: LearnerState) -> list[Goal]:
 
 
 def check_course(rules: Rules, universe: Universe, course_id: str) -> Unreachable | None:
-    """Why a target course cannot be taken; None where it can."""
+    """Why a course that is asked for cannot be taken; None where it can."""
     if course_id in universe.index:
         return None
     why = why_no_course(rules, universe, course_id)

@@ -5,13 +5,25 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from graphrec.errors import ParameterError
 from graphrec.recommend.reason_codes import Evidence
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=10_000)]
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=100)
+]
 
 
 def _moment(value: Any, at: time) -> Any:
@@ -75,7 +87,21 @@ class PathRequest(BaseModel):
     language: str | None = Field(
         default=None, min_length=1, max_length=100, description="Only courses in this language."
     )
+    providers: Names = Field(default=(), description="Only courses of any of these providers.")
+    levels: Names = Field(default=(), description="Only courses of any of these levels.")
+    max_courses: int | None = Field(
+        default=None, ge=0, le=100_000, description="Courses that the plan may have."
+    )
     exclude: Ids = Field(default=(), description="Course ids never to be planned.")
+    waive: Ids = Field(
+        default=(), description="Course ids let off: done for REQUIRES, their skills not held."
+    )
+    must_take: Ids = Field(
+        default=(), description="Course ids to be planned whatever the target, the first first."
+    )
+    pin: Ids = Field(
+        default=(), description="Course ids kept where others would do: they cost nothing."
+    )
     start_at: _StartOfDay | None = Field(
         default=None, description="ISO 8601 start of study; null: now."
     )
@@ -85,6 +111,15 @@ class PathRequest(BaseModel):
         description="Language of the reasons' words: a tag (de, de-AT) or several as in "
         "Accept-Language; null or unknown: English.",
     )
+
+    @field_validator("must_take", "pin")
+    @classmethod
+    def _contradicts_nothing(cls, ids: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for other in ("exclude", "waive"):
+            both = set(ids) & set(info.data.get(other, ()))
+            if both:
+                raise ValueError(f"'{min(both)}' stands in {other} too: take it out of one of them")
+        return ids
 
 
 class GainedSkill(BaseModel):
@@ -101,8 +136,10 @@ class PathReason(BaseModel):
     role_id for a role): it teaches a skill of the target. ``prerequisite_skill_of``
     (skill_id, for_skill_id): it teaches a skill that another of the plan needs first.
     ``required_by`` (course_id): that course of the plan REQUIRES this one. ``in_progress``
-    (course_id): the learner takes it already, and nothing else would do. ``taught_in_time``
-    (skill_id, course_id): it teaches a skill that the target course teaches too early.
+    (course_id): the learner takes it already, and nothing else would do. ``must_take``,
+    ``pinned`` (course_id): the request asked for it. ``kept`` (course_id): it stood in the
+    plan before. ``taught_in_time`` (skill_id, course_id): it teaches a skill that that course,
+    which has to be taken, would teach too early.
     """
 
     code: Literal[
@@ -111,6 +148,9 @@ class PathReason(BaseModel):
         "prerequisite_skill_of",
         "required_by",
         "in_progress",
+        "must_take",
+        "pinned",
+        "kept",
         "taught_in_time",
     ]
     text: str
@@ -132,10 +172,17 @@ class PathCourse(BaseModel):
 
 
 class PathStep(BaseModel):
-    """Courses that may be taken in parallel."""
+    """Courses that may be taken in parallel: they share the weeks of their step."""
 
     order: int = Field(description="1 for the first step.")
     courses: list[PathCourse]
+    starts_at: str | None = Field(
+        default=None,
+        description="ISO 8601 date at hours_per_week; None without it or after unknown hours.",
+    )
+    ends_at: str | None = Field(
+        default=None, description="The same; the next step starts on this date."
+    )
 
 
 class Unreachable(BaseModel):

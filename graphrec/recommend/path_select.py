@@ -31,16 +31,22 @@ class Selection:
     cost: int
 
 
-def select(cover: Cover, fixed: int = 0, effort: int = EFFORT) -> Selection | DeadEnd:
+def select(
+    cover: Cover, fixed: int = 0, effort: int = EFFORT, most: int | None = None
+) -> Selection | DeadEnd:
     """The cheapest courses that add every item of ``cover``.
 
     Args:
         cover: Items, each with at least one provider.
         fixed: Bit mask of courses that must stand in the plan.
         effort: Options to look at before settling for the best found.
+        most: Courses that there may be; None: any number. A dead end that has lost nothing
+            then means that so few were not found to do.
     """
-    search = _Search(cover, fixed, effort)
-    search.accept(_greedy(cover, fixed))
+    search = _Search(cover, fixed, effort, most)
+    search.accept(_greedy(cover, fixed, cover.universe.weight))
+    if most is not None:
+        search.accept(_greedy(cover, fixed, [1] * len(cover.adds)))
     if len(cover.skills) <= MAX_EXACT_ITEMS:
         start = 0
         for course in bits(fixed):
@@ -72,9 +78,9 @@ def _is_enough(cover: Cover, courses: int) -> bool:
     )
 
 
-def _greedy(cover: Cover, fixed: int) -> int:
+def _greedy(cover: Cover, fixed: int, weight: Sequence[int]) -> int:
     """Again and again the course that, with all it drags along, adds a skill most cheaply."""
-    universe, weight = cover.universe, cover.universe.weight
+    universe = cover.universe
     chosen = 0
     for course in bits(fixed):
         chosen |= universe.closure[course]
@@ -123,8 +129,8 @@ class _Partial:
 class _Search:
     """Branch and bound over what still lacks a course: a skill, or a REQUIRES group."""
 
-    def __init__(self, cover: Cover, fixed: int, effort: int) -> None:
-        self.cover, self.fixed, self.effort = cover, fixed, effort
+    def __init__(self, cover: Cover, fixed: int, effort: int, most: int | None) -> None:
+        self.cover, self.fixed, self.effort, self.most = cover, fixed, effort, most
         self.best: int | None = None
         self.best_cost = 0
         self.best_shared = 0
@@ -146,6 +152,8 @@ class _Search:
             self.lost = self.lost or found.lost
             return found.lost
         chosen = prune(self.cover, chosen, self.fixed)
+        if self._is_too_many(chosen):
+            return 0
         pruned = arrange(self.cover, chosen)
         shared = sum(map(len, pruned.mutual)) if isinstance(pruned, Arrangement) else 0
         self.effort -= 100 * shared
@@ -157,6 +165,8 @@ class _Search:
     def explore(self, partial: _Partial, forbidden: int, depth: int = 0) -> None:
         """Complete a set in every way that could be cheaper than the best."""
         if self._is_beaten(partial.cost) or depth > MAX_DEPTH:
+            return
+        if self._is_too_many(partial.chosen):
             return
         items = self.cover.everything & ~partial.added
         if items or partial.open_groups:
@@ -174,6 +184,9 @@ class _Search:
             if not must & forbidden:
                 self.explore(partial.joined(self.cover, must), forbidden, depth + 1)
             forbidden |= 1 << course
+
+    def _is_too_many(self, courses: int) -> bool:
+        return self.most is not None and courses.bit_count() > self.most
 
     def _is_beaten(self, cost: int) -> bool:
         """Whether nothing of this cost betters the best; equals do if they share no step."""

@@ -1,38 +1,23 @@
-"""Solves one path: goals to a set of courses in order, within the hours there are.
+"""Solves one path: goals to a set of courses in order, within the bounds there are.
 
-In come rules, goals and a budget; out goes a ``Solution``. Goals that contradict REQUIRES are
-given up with their reason; where the hours do not suffice, as many goals as fit are kept,
-essential ones first.
+In come rules, goals, courses that must be taken and a budget; out goes a ``Solution``. Goals
+that contradict REQUIRES are given up with their reason; where the budget does not suffice,
+``path_budget`` keeps what fits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Final
+from dataclasses import dataclass
 
 from graphrec.recommend.path_arrange import Arrangement, Cover, DeadEnd, Defer, arrange
-from graphrec.recommend.path_explain import over_budget, too_early
+from graphrec.recommend.path_budget import Budget, hours_of, within
+from graphrec.recommend.path_explain import too_early
 from graphrec.recommend.path_goals import Attainment, Goal, check_course, universe_for
+from graphrec.recommend.path_rules import Rules, Scorer
 from graphrec.recommend.path_schemas import Unreachable
 from graphrec.recommend.path_select import select
-from graphrec.recommend.path_universe import Rules, Scorer, Universe, bits
-
-MAX_EXACT_GOALS: Final = 6
-"""Goals up to which every subset is tried for what fits the hours; beyond, one by one."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Hours there are, and the name of the bound that says so."""
-
-    hours: float
-    bound: str
-
-    def holds(self, hours: float) -> bool:
-        """Whether so many hours fit, give or take a rounding error."""
-        return hours <= self.hours + 1e-6
+from graphrec.recommend.path_universe import bits
 
 
 @dataclass(frozen=True)
@@ -45,7 +30,7 @@ class Solution:
         cover: The skills it had to add, and from which courses.
         courses: Bit mask of the courses of the plan.
         unreachable: Goals that it does not reach, with the reason.
-        course_missed: The notes among them about a target course's own skills.
+        course_missed: The notes among them about the skills of courses that had to stand in it.
     """
 
     rules: Rules
@@ -68,47 +53,54 @@ class Solution:
 def solve(
     rules: Rules,
     goals: Sequence[Goal],
-    course_id: str | None,
+    courses: Sequence[str],
     budget: Budget | None,
     scorer: Scorer | None,
 ) -> Solution:
-    """The best path to open goals, or to a course whose skills the goals are.
+    """The best path to open goals that holds some courses.
 
     Args:
         rules: What may be planned.
-        goals: Skills not held yet. For a target course they are kept where they can be: a
-            course is reached even where one of its skills lacks an untaught prerequisite.
-        course_id: The target course, not completed yet; None for skills.
-        budget: None: any number of hours.
+        goals: Skills of the target, not held yet.
+        courses: Courses not completed that must stand in the plan, the most urgent first.
+            Their skills are goals as far as they can be: a course is reached even where one
+            of its skills lacks an untaught prerequisite.
+        budget: None: any number of hours and courses.
         scorer: Personal fit.
     """
-    universe = universe_for(rules, goals, course_id, scorer)
-    if course_id is not None:
-        blocked = check_course(rules, universe, course_id)
-        if blocked:
-            return Solution(rules, unreachable=(blocked,))
-    attained = Attainment(rules, universe, goals)
-    fixed = 0 if course_id is None else 1 << universe.index[course_id]
-    cover, courses = _reach(attained, fixed)
-    solution = Solution(rules, tuple(attained.goals), cover, courses)
-    missed = tuple(attained.unreachable)
-    if budget is not None and not budget.holds(hours_of(rules, universe, courses)):
-        if course_id is not None:
-            needed = hours_of(rules, universe, courses)
-            why = over_budget(needed, budget.hours, budget.bound)
-            note = Unreachable(target=course_id, why=why, kind="course")
-            return Solution(rules, unreachable=(note,))
-        solution, left_out = _within(attained, budget)
-        dropped = {note.target for note in left_out}
-        missed = (*(note for note in missed if note.target not in dropped), *left_out)
-    if course_id is not None:
-        return replace(solution, course_missed=missed)
-    return replace(solution, unreachable=missed)
+    own = {course: _own_goals(rules, course, goals) for course in courses}
+    wanted = {g.skill_id: g for c in courses for g in own[c]} | {g.skill_id: g for g in goals}
+    universe = universe_for(rules, wanted.values(), courses, scorer)
+    blocked = [note for c in courses if (note := check_course(rules, universe, c))]
+    fixed = [course for course in courses if course in universe.index]
+    reached = {g.skill_id for c in fixed for g in own[c]} | {g.skill_id for g in goals}
+    attained = Attainment(rules, universe, [g for s, g in wanted.items() if s in reached])
+    cover, chosen = _reach(attained, sum(1 << universe.index[course] for course in fixed))
+    kept, left_out = attained.goals, list[Unreachable]()
+    if budget is not None and not budget.holds(
+        hours_of(rules, universe, chosen), chosen.bit_count()
+    ):
+        fit = within(attained, [goal.skill_id for goal in goals], fixed, budget)
+        kept, cover, chosen, left_out = fit.goals, fit.cover, fit.courses, fit.left_out
+    gone = {(note.kind, note.target) for note in left_out}
+    missed = [note for note in attained.unreachable if ("skill", note.target) not in gone]
+    main = {goal.skill_id for goal in goals}
+    beside = {s for c in fixed if ("course", c) not in gone for s in rules.catalogue.skills_of(c)}
+    return Solution(
+        rules,
+        tuple(kept),
+        cover,
+        chosen,
+        (*blocked, *(note for note in missed if note.target in main), *left_out),
+        tuple(n for n in missed if n.target not in main and n.target in beside),
+    )
 
 
-def hours_of(rules: Rules, universe: Universe, courses: int) -> float:
-    """Hours of a set of courses, unknown ones estimated."""
-    return sum(rules.hours(universe.ids[course]) for course in bits(courses))
+def _own_goals(rules: Rules, course: str, goals: Sequence[Goal]) -> list[Goal]:
+    """The skills that a course is taken for; those of the target are goals anyway."""
+    others = {goal.skill_id for goal in goals}
+    skills = rules.catalogue.skills_of(course)
+    return [Goal(s) for s in skills if s not in others and not rules.state.holds(s)]
 
 
 def _reach(attained: Attainment, fixed: int) -> tuple[Cover, int]:
@@ -124,76 +116,3 @@ def _reach(attained: Attainment, fixed: int) -> tuple[Cover, int]:
             courses = cover.universe.names(cover.providers[item])
             lost[skill] = too_early(attained.rules.catalogue, skill, courses)
         attained.lose(lost)
-
-
-class _Fitter:
-    """Costs of subsets of the goals, each selected once."""
-
-    def __init__(self, attained: Attainment) -> None:
-        self.attained = attained
-        self._known: dict[tuple[Goal, ...], tuple[Cover, int, float]] = {}
-
-    def cost(self, goals: Sequence[Goal]) -> tuple[Cover, int, float]:
-        """Cover, courses and hours for some of the goals; infinite hours at a dead end."""
-        key = tuple(goals)
-        if key not in self._known:
-            cover = self.attained.cover(goals)
-            found = select(cover)
-            courses = 0 if isinstance(found, DeadEnd) else found.courses
-            hours = (
-                float("inf")
-                if isinstance(found, DeadEnd)
-                else hours_of(self.attained.rules, cover.universe, courses)
-            )
-            self._known[key] = (cover, courses, hours)
-        return self._known[key]
-
-    def hours(self, goals: Sequence[Goal]) -> float:
-        """Hours for some of the goals."""
-        return self.cost(goals)[2]
-
-
-def _within(attained: Attainment, budget: Budget) -> tuple[Solution, tuple[Unreachable, ...]]:
-    """As many goals as the hours allow, and for each of the others what it would take."""
-    fitter = _Fitter(attained)
-    if len(attained.goals) <= MAX_EXACT_GOALS:
-        kept = _best_subset(fitter, budget)
-    else:
-        kept = _one_by_one(fitter, budget)
-    cover, courses, _ = fitter.cost(kept)
-    left_out = tuple(
-        goal.missed(over_budget(fitter.hours([*kept, goal]), budget.hours, budget.bound))
-        for goal in attained.goals
-        if goal not in kept
-    )
-    return Solution(attained.rules, tuple(kept), cover, courses), left_out
-
-
-def _best_subset(fitter: _Fitter, budget: Budget) -> list[Goal]:
-    """Most essential goals, then most goals, then fewest hours; the first of equals."""
-    goals = fitter.attained.goals
-    best: tuple[tuple[int, int, float], list[Goal]] = ((0, 0, 0.0), [])
-    for size in range(1, len(goals)):
-        for subset in combinations(goals, size):
-            hours = fitter.hours(subset)
-            key = (sum(goal.essential for goal in subset), size, -hours)
-            if budget.holds(hours) and key > best[0]:
-                best = (key, list(subset))
-    return best[1]
-
-
-def _one_by_one(fitter: _Fitter, budget: Budget) -> list[Goal]:
-    """Add the goal that costs least on top of those kept, essential ones first."""
-    kept: list[Goal] = []
-    queue = [(not g.essential, fitter.hours([g]), g.skill_id, g) for g in fitter.attained.goals]
-    queue.sort(key=lambda entry: entry[:3])
-    while queue:
-        is_extra, _, skill, goal = queue.pop(0)
-        hours = fitter.hours([*kept, goal])
-        extra = hours - fitter.hours(kept)
-        if queue and (is_extra, extra) > queue[0][:2] and budget.holds(hours):
-            queue.append((is_extra, extra, skill, goal))
-            queue.sort(key=lambda entry: entry[:3])
-        elif budget.holds(hours):
-            kept.append(goal)
-    return kept

@@ -12,8 +12,8 @@ from collections.abc import Sequence, Set
 
 from graphrec.recommend.catalogue import Levels
 from graphrec.recommend.path_arrange import Cover, Defer
+from graphrec.recommend.path_rules import Rules
 from graphrec.recommend.path_schemas import GainedSkill
-from graphrec.recommend.path_universe import Rules
 
 Offers = dict[str, tuple[float | None, str]]
 """Skill id -> level and the course that adds it."""

@@ -8,73 +8,15 @@ so that sums compare exactly and equal requests give equal plans.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from graphrec.recommend.catalogue import Catalogue, Course
-from graphrec.recommend.mastery import LearnerState
-
-DEFAULT_HOURS: Final = 10.0
-"""Hours that an unknown duration counts as, where no course of the catalogue has one."""
-
-Scorer = Callable[[list[str]], dict[str, float]]
-"""Personal fit of courses, higher is better; courses it leaves out fit worst."""
+from graphrec.recommend.path_rules import Rules, Scorer
 
 # One cost is, from the highest bits down: courses in progress, hours, number of courses, fit.
 _FIT_BITS, _COUNT_BITS, _HOURS_BITS = 30, 64, 112
 _MILLI: Final = 1000
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What one request allows.
-
-    Attributes:
-        catalogue: All courses.
-        state: Where the learner stands.
-        excluded: Course ids never to be planned.
-        language: Case-folded; None asks nothing.
-        allow_in_progress: Whether courses being taken may stand in the plan.
-    """
-
-    catalogue: Catalogue
-    state: LearnerState
-    excluded: frozenset[str] = frozenset()
-    language: str | None = None
-    allow_in_progress: bool = False
-
-    def barrier(self, course_id: str) -> str | None:
-        """Why a course may never be planned, as "is hidden"; None: it may."""
-        course = self.catalogue.courses.get(course_id)
-        if course is None:
-            return "is not in the catalogue"
-        barred = next((why for is_barred, why in self._barriers(course) if is_barred), None)
-        return barred if barred is None else barred.format(language=self.language)
-
-    def _barriers(self, course: Course) -> tuple[tuple[bool, str], ...]:
-        identifier, asked = course.course_id, self.language
-        return (
-            (identifier in self.state.completed, "is completed already"),
-            (course.hidden, "is hidden"),
-            (identifier in self.excluded, "is excluded by the request"),
-            (
-                asked is not None and (course.language or "").casefold() != asked,
-                "is not in the language '{language}'",
-            ),
-            (
-                identifier in self.state.enrolled and not self.allow_in_progress,
-                "is being taken but not completed yet",
-            ),
-        )
-
-    def hours(self, course_id: str) -> float:
-        """Hours of a course; an unknown duration counts as the median, or a default."""
-        hours = self.catalogue.courses[course_id].hours
-        if hours is not None:
-            return hours
-        median = self.catalogue.median_hours
-        return DEFAULT_HOURS if median is None else median
 
 
 @dataclass(frozen=True)
@@ -180,10 +122,11 @@ def _weights(rules: Rules, courses: list[str], scorer: Scorer | None) -> dict[st
     for course in courses:
         penalty = round((high - fit.get(course, low)) / span * ((1 << _FIT_BITS) - 1))
         milli = round(rules.hours(course) * _MILLI)
-        in_progress = course in rules.state.enrolled
-        weights[course] = (
-            (int(in_progress) << _HOURS_BITS) + (milli << _COUNT_BITS) + (1 << 44) + penalty
-        )
+        in_progress = int(course in rules.state.enrolled) << _HOURS_BITS
+        if course in rules.pinned:  # nothing but its fit, and that it is a course at all
+            weights[course] = in_progress + 1 + penalty
+        else:
+            weights[course] = in_progress + (milli << _COUNT_BITS) + (1 << 44) + penalty
     return weights
 
 

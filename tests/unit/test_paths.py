@@ -12,9 +12,9 @@ from graphrec.errors import ParameterError, UnknownIdError
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.mastery import ANONYMOUS, LearnerState
 from graphrec.recommend.path_goals import Attainment, Goal, universe_for
+from graphrec.recommend.path_rules import Rules
 from graphrec.recommend.path_schemas import PathResponse, parse_request
 from graphrec.recommend.path_select import Selection, select
-from graphrec.recommend.path_universe import Rules
 from graphrec.recommend.paths import plan
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -301,7 +301,7 @@ def test_the_search_betters_a_greedy_choice(
     world = _world(hours, teaches)
     catalogue = Catalogue.from_tables(world.tables())
     rules, goals = Rules(catalogue, ANONYMOUS), [Goal(s) for s in world.skills]
-    universe = universe_for(rules, goals, None, None)
+    universe = universe_for(rules, goals, [], None)
     cover = Attainment(rules, universe, goals).cover(goals)
     for effort, expected in ((0, greedy), (10_000, ["b", "c"])):
         found = select(cover, effort=effort)

@@ -1,0 +1,168 @@
+"""Keeps as much of what is wanted as the hours and the number of courses allow.
+
+In come what can be had and a ``Budget``; out go the courses and goals that fit: courses that
+must be taken first, in their order, then essential goals, then the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from graphrec.recommend.mastery import is_enough
+from graphrec.recommend.path_arrange import Cover, DeadEnd
+from graphrec.recommend.path_explain import over_budget, too_many
+from graphrec.recommend.path_goals import Attainment, Goal
+from graphrec.recommend.path_rules import Rules
+from graphrec.recommend.path_schemas import Unreachable
+from graphrec.recommend.path_select import EFFORT, select
+from graphrec.recommend.path_universe import Universe, bits
+
+MAX_EXACT_GOALS: Final = 6
+"""Goals up to which every subset is tried for what fits the hours; beyond, one by one."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Hours and courses there are, and the name of the bound that says so of the hours."""
+
+    hours: float = math.inf
+    bound: str = ""
+    max_courses: int | None = None
+
+    def holds(self, hours: float, num_courses: int = 0) -> bool:
+        """Whether so much fits, give or take a rounding error."""
+        is_few = self.max_courses is None or num_courses <= self.max_courses
+        return is_few and math.isfinite(hours) and hours <= self.hours + 1e-6
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What fits: goals reached, from which cover, courses (bit mask), and what was left out."""
+
+    goals: list[Goal]
+    cover: Cover
+    courses: int
+    left_out: list[Unreachable]
+
+
+def hours_of(rules: Rules, universe: Universe, courses: int) -> float:
+    """Hours of a set of courses, unknown ones estimated."""
+    return sum(rules.hours(universe.ids[course]) for course in bits(courses))
+
+
+class _Fitter:
+    """Costs of subsets of what is wanted, each selected once."""
+
+    def __init__(self, attained: Attainment, budget: Budget) -> None:
+        self.attained, self.budget = attained, budget
+        self.fixed = 0
+        self._known: dict[tuple[int, tuple[Goal, ...]], tuple[Cover, int, float]] = {}
+
+    def cost(self, goals: Sequence[Goal]) -> tuple[Cover, int, float]:
+        """Cover, courses and hours for some goals and all that is fixed.
+
+        Infinite hours at a dead end, or where no such few courses do.
+        """
+        key = self.fixed, tuple(goals)
+        if key not in self._known:
+            cover = self.attained.cover(goals)
+            found = select(cover, self.fixed, EFFORT, self.budget.max_courses)
+            courses = 0 if isinstance(found, DeadEnd) else found.courses
+            hours = (
+                math.inf
+                if isinstance(found, DeadEnd)
+                else hours_of(self.attained.rules, cover.universe, courses)
+            )
+            self._known[key] = (cover, courses, hours)
+        return self._known[key]
+
+    def hours(self, goals: Sequence[Goal]) -> float:
+        """Hours for some of the goals."""
+        return self.cost(goals)[2]
+
+    def holds(self, goals: Sequence[Goal]) -> bool:
+        """Whether some goals fit beside what is fixed."""
+        return self.budget.holds(self.hours(goals))
+
+    def why_not(self, goals: Sequence[Goal]) -> str:
+        """The bound that keeps some goals out."""
+        hours = self.hours(goals)
+        if not math.isfinite(hours) and self.budget.max_courses is not None:
+            return too_many(self.budget.max_courses)
+        return over_budget(hours, self.budget.hours, self.budget.bound)
+
+
+def within(
+    attained: Attainment, skills: Sequence[str], courses: Sequence[str], budget: Budget
+) -> Fit:
+    """As much as the budget allows, and for each of the rest what it would take.
+
+    Args:
+        attained: All that could be reached without a budget.
+        skills: Skill ids of the target; the other goals come with the courses.
+        courses: Course ids that must be taken, the most urgent first.
+        budget: What there is.
+    """
+    fitter = _Fitter(attained, budget)
+    base, left_out = list[Goal](), list[Unreachable]()
+    for course in courses:
+        before = fitter.fixed
+        own = [goal for goal in _own(attained, course) if goal not in base]
+        fitter.fixed |= 1 << attained.universe.index[course]
+        if fitter.holds([*base, *own]):
+            base += own
+            continue
+        why = fitter.why_not([*base, *own])
+        left_out.append(Unreachable(target=course, why=why, kind="course"))
+        fitter.fixed = before
+    open_goals = [g for g in attained.goals if g.skill_id in skills and g not in base]
+    keep = _best_subset if len(open_goals) <= MAX_EXACT_GOALS else _one_by_one
+    kept = keep(fitter, base, open_goals)
+    cover, chosen, _ = fitter.cost(kept)
+    left_out += [
+        goal.missed(fitter.why_not([*kept, goal])) for goal in open_goals if goal not in kept
+    ]
+    return Fit(kept, cover, chosen, left_out)
+
+
+def _own(attained: Attainment, course: str) -> list[Goal]:
+    """The goals that a course itself reaches, so that what comes before them comes with it."""
+    taught = attained.rules.catalogue.skills_of(course)
+    return [
+        goal
+        for goal in attained.goals
+        if goal.skill_id in taught
+        and is_enough(taught[goal.skill_id], attained.levels.get(goal.skill_id))
+    ]
+
+
+def _best_subset(fitter: _Fitter, base: list[Goal], goals: list[Goal]) -> list[Goal]:
+    """Most essential goals, then most goals, then fewest hours; the first of equals."""
+    best: tuple[tuple[int, int, float], list[Goal]] = ((0, 0, 0.0), base)
+    for size in range(1, len(goals) + 1):
+        for subset in combinations(goals, size):
+            key = (sum(goal.essential for goal in subset), size, -fitter.hours([*base, *subset]))
+            if fitter.holds([*base, *subset]) and key > best[0]:
+                best = (key, [*base, *subset])
+    return best[1]
+
+
+def _one_by_one(fitter: _Fitter, base: list[Goal], goals: list[Goal]) -> list[Goal]:
+    """Add the goal that costs least on top of those kept, essential ones first."""
+    kept = list(base)
+    queue = [(not g.essential, fitter.hours([*base, g]), g.skill_id, g) for g in goals]
+    queue.sort(key=lambda entry: entry[:3])
+    while queue:
+        is_extra, _, skill, goal = queue.pop(0)
+        together = [*kept, goal]
+        extra = fitter.hours(together) - fitter.hours(kept)
+        if queue and (is_extra, extra) > queue[0][:2] and fitter.holds(together):
+            queue.append((is_extra, extra, skill, goal))
+            queue.sort(key=lambda entry: entry[:3])
+        elif fitter.holds(together):
+            kept.append(goal)
+    return kept
