@@ -22,7 +22,7 @@ from graphrec.cli.common import (
 from graphrec.cli.query_output import Format, chosen_format, put_rows
 from graphrec.cli.query_own import read_own_file, run_own_file
 from graphrec.errors import ParameterError
-from graphrec.graph.own_query_rows import DEFAULT_ROWS
+from graphrec.graph.own_query_rows import DEFAULT_ROWS, DEFAULT_TIMEOUT_S
 from graphrec.graph.queries import Query, QueryLibrary
 
 _LISTED = ("name", "subject", "purpose", "parameters", "columns")
@@ -62,8 +62,9 @@ def query(
         if name is not None:
             raise ParameterError("Give a query's name or --file, not both.", where="--file")
         own = read_own_file(file, parameters_of(param or []))
+        limit_s = DEFAULT_TIMEOUT_S if timeout is None else timeout
         with open_graph(settings_for(store)) as graph:
-            answer = run_own_file(graph, own, max_rows or DEFAULT_ROWS, timeout)
+            answer = run_own_file(graph, own, max_rows or DEFAULT_ROWS, limit_s)
         put_rows(answer.columns, answer.rows, written_as, output, str(file))
         if answer.truncated:
             err_console.print(f"There are more than {len(answer.rows)} rows: raise --max-rows.")

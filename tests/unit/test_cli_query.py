@@ -110,3 +110,45 @@ def test_a_format_that_cannot_be_is_refused(
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_a_file_of_ones_own(folder: Path, tmp_path: Path) -> None:
+    bare, headed = tmp_path / "bare.cypher", tmp_path / "headed.cypher"
+    text = "MATCH (c:Course) WHERE c.id >= $least RETURN c.id AS id ORDER BY id LIMIT $n"
+    bare.write_text(f"\ufeff// a note\n{text};\n", encoding="utf-8")
+    headed.write_text(
+        "// purpose: Mine.\n// parameters:\n//   least: string -- from here\n"
+        f"//   n: int = 1 -- so many\n// columns:\n//   id -- the course\n{text}\n",
+        encoding="utf-8",
+    )
+    store = ("--store", str(folder), "--format", "csv")
+    done = _query("--file", str(bare), "-p", "least=a", "-p", "n=9", "--max-rows", "2", *store)
+    assert done.stdout.split() == ["id", "a", "b"]
+    assert "more than 2 rows" in done.stderr
+    assert _query("--file", str(headed), "-p", "least=b", *store).stdout.split() == ["id", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        ("MATCH (c)\nSET c.x = 1", (), "Line 2: SET is not allowed"),
+        ("RETURN 1; RETURN 2", (), "second statement"),
+        ("RETURN $a AS a", (), "$a, which is not given"),
+        ("RETURN 1 AS a", ("-p", "b=1"), "does not use $b"),
+        ("RETURN 1 AS a", ("--timeout", "0"), "timeout_s"),
+        ("RETURN 1 AS a", ("orphan_courses",), "not both"),
+        ("// parameters:\n//   n: number\nRETURN $n AS n", ("-p", "n=1"), "mine.cypher:2"),
+        ("// parameters:\n//   n: int\nRETURN $n AS n", ("-p", "n=x"), "not of type int"),
+        (None, (), "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_named(
+    text: str | None, arguments: tuple[str, ...], said: str, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.cypher"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    done = _query("--file", str(path), *arguments, "--store", str(folder))
+    assert done.returncode not in (0, 1)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
