@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint types format bench-models neo4j clean
+.PHONY: setup demo test lint types format bench-models neo4j page-libraries clean
 
 setup: $(STAMP) ## make .venv with everything
 
@@ -54,6 +54,9 @@ bench-models: setup ## make every model figure again, hours; make bench-models T
 
 neo4j: ## start a local Neo4j from Maven Central (needs Java 17 and Maven)
 	@$(NEO4J) start
+
+page-libraries: ## fetch the page's graph-drawing libraries again (needs npm)
+	@serving/curriculum/fetch_libraries.sh
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -23,6 +23,7 @@ from serving.query_docs import add_queries
 from serving.routers import (
     admin,
     catalogue,
+    curriculum,
     cypher,
     events,
     health,
@@ -35,7 +36,18 @@ from serving.settings import ServiceSettings
 from serving.upkeep import Upkeep
 from serving.workers import Workers
 
-_ROUTERS = (recommendations, paths, events, learners, catalogue, queries, cypher, admin, health)
+_ROUTERS = (
+    recommendations,
+    paths,
+    events,
+    learners,
+    catalogue,
+    queries,
+    cypher,
+    curriculum,
+    admin,
+    health,
+)
 DESIGNER_THREADS = 2
 """Own queries of designers at once."""
 _DESCRIPTION = """\

@@ -71,8 +71,11 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*_SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
-                message["headers"] = [*message.get("headers", []), *headers]
+                own = message.get("headers", [])
+                given = {name for name, _ in own}  # a page may say what it needs itself
+                common = [pair for pair in _SECURITY_HEADERS if pair[0] not in given]
+                headers = [*common, (b"x-request-id", request_id.encode())]
+                message["headers"] = [*own, *headers]
             await send(message)
 
         self._metrics.in_flight.inc()

@@ -28,6 +28,7 @@ from graphrec.settings import Settings
 from serving.routers import (
     admin,
     catalogue,
+    curriculum,
     cypher,
     events,
     health,
@@ -204,6 +205,7 @@ def _routes() -> set[str]:
     modules = (
         admin,
         catalogue,
+        curriculum,
         cypher,
         events,
         health,

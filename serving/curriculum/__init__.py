@@ -1,0 +1,1 @@
+"""The page for curriculum designers: its files, and the graph that it draws."""
