@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from planted import walks
 
 from graphrec.dataset import Dataset, Histories
 from graphrec.errors import TrainingError
+from graphrec.events.splits import hold_out_last
 from graphrec.features.ranking import (
     DECLARED,
     active_features,
@@ -16,9 +18,16 @@ from graphrec.features.ranking import (
 from graphrec.features.ranking_asked import Asked
 from graphrec.features.ranking_facts import DAY_MS, CourseFacts
 from graphrec.ids import IdMap
+from graphrec.models.itemknn import ItemKNNModel
+from graphrec.models.popularity import PopularityModel
 from graphrec.models.ranker import PARITY, Ranker, RankerConfig, parity, train_ranker
+from graphrec.models.ranker_calibration import Isotonic
 from graphrec.models.ranker_lists import Lists
 from graphrec.models.ranker_onnx import float_below
+from graphrec.recommend.compose import Validation, compose
+from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.ranker_fit import Decision, Folds, Pool, train_on_all
+from graphrec.recommend.validate import validate_pipeline
 
 lightgbm = pytest.importorskip("lightgbm", reason="the train extra is not installed")
 
@@ -153,3 +162,38 @@ def test_only_what_the_data_allows_is_active() -> None:
     assert "gap_per_hour" not in {f.name for f in active_features(asked.parts, facts)}
     declared = [f.name for f in (*part_features(("ease",)), *DECLARED)]
     assert len(declared) == len(set(declared))
+
+
+def planted_pipeline() -> tuple[Pipeline, Validation, Dataset]:
+    """Popularity and item neighbours over planted walks, with the last item held out."""
+    dataset = walks()
+    held = hold_out_last(dataset.histories, min_length=2, seed=0)
+    train = dataset.with_histories(held.train)
+    validation = Validation(held.inputs, held.targets)
+    models = {"popularity": PopularityModel().fit(train), "itemknn": ItemKNNModel().fit(train)}
+    return compose(models, validation, with_indexes=False), validation, train
+
+
+def test_half_is_ranked_by_what_the_other_half_taught() -> None:
+    pipeline, validation, train = planted_pipeline()
+    pool = Pool.of(pipeline, validation, CourseFacts(train))
+    folds = Folds(pool)
+    crossed = folds.rank(np.ones(len(folds.features), bool), RankerConfig(min_leaf=20))
+    decision = crossed.decide()
+    assert decision.num_learners == len(validation.targets)
+    measured = validate_pipeline(pipeline, validation).metrics["ndcg@10"]
+    assert decision.blend == pytest.approx(measured, abs=1e-5)  # it is rounded there
+    probabilities = crossed.calibrator()(np.linspace(0, 1, 50))
+    assert (np.diff(probabilities) >= 0).all()
+    assert 0 <= probabilities[0] <= probabilities[-1] <= 1
+    kept = Isotonic.from_state(crossed.calibrator().state())
+    assert (kept(np.linspace(0, 1, 50)) == probabilities).all()
+    trained = train_on_all(pool, pipeline.blend, folds.features, RankerConfig(min_leaf=20))
+    assert trained.ranker.names == tuple(feature.name for feature in folds.features)
+
+
+def test_a_ranker_is_on_only_where_it_wins_by_more_than_chance() -> None:
+    assert Decision(0.30, 0.31, 0.004, 100).is_on
+    assert not Decision(0.30, 0.31, 0.006, 100).is_on
+    assert not Decision(0.30, 0.29, 0.001, 100).is_on
+    assert "off, the blend ranks" in Decision(0.30, 0.31, 0.006, 100).describe()
