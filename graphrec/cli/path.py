@@ -49,6 +49,12 @@ def path(
     max_total_hours: Annotated[float | None, typer.Option(help="Hours of all courses.")] = None,
     language: Annotated[str | None, typer.Option(help="Only courses in this language.")] = None,
     exclude: Annotated[Ids, typer.Option("--exclude", help="Course never to plan.")] = None,
+    waive: Annotated[Ids, typer.Option("--waive", help="Course let off: done, no skill.")] = None,
+    must_take: Annotated[Ids, typer.Option("--must-take", help="Course to plan anyway.")] = None,
+    pin: Annotated[Ids, typer.Option("--pin", help="Course kept where others would do.")] = None,
+    provider: Annotated[Ids, typer.Option("--provider", help="Only of this provider.")] = None,
+    level: Annotated[Ids, typer.Option("--level", help="Only courses of this level.")] = None,
+    max_courses: Annotated[int | None, typer.Option(help="Courses the plan may have.")] = None,
     start_at: Annotated[str | None, typer.Option(help="ISO date; default: today.")] = None,
     lang: LangOption = None,
     requests: Annotated[
@@ -71,6 +77,12 @@ def path(
         "max_total_hours": max_total_hours,
         "language": language,
         "exclude": exclude or [],
+        "waive": waive or [],
+        "must_take": must_take or [],
+        "pin": pin or [],
+        "providers": provider or [],
+        "levels": level or [],
+        "max_courses": max_courses,
         "start_at": start_at,
         "messages_language": lang,
     }
@@ -213,13 +225,18 @@ def print_path(
 
 
 def _table(answer: PathResponse, catalogue: Catalogue) -> Table:
-    table = Table("Step", "Course", "Hours", "Adds", "Because", pad_edge=False, show_lines=True)
+    is_dated = any(step.starts_at for step in answer.steps)
+    dates = ("From", "To") if is_dated else ()
+    heads = ("Step", *dates, "Course", "Hours", "Adds", "Because")
+    table = Table(*heads, pad_edge=False, show_lines=True)
     for step in answer.steps:
+        span = (step.starts_at or "?", step.ends_at or "?") if is_dated else ()
         for course in step.courses:
             skills = [catalogue.skill_name(gain.skill_id) for gain in course.skills_gained]
             more = f", and {len(skills) - 6} more" if len(skills) > 6 else ""
             table.add_row(
                 str(step.order),
+                *span,
                 escape(catalogue.course_name(course.course_id)),
                 "?" if course.hours is None else f"{course.hours:g}",
                 escape(", ".join(skills[:6]) + more),
