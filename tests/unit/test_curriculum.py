@@ -65,8 +65,17 @@ def fill(store: GraphStore) -> None:
             store.write(table, rows(table, *written[table]))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GraphStore]:
+@pytest.fixture(params=["ladybug", pytest.param("neo4j", marks=pytest.mark.neo4j)])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GraphStore]:
+    if request.param == "neo4j":
+        from graphrec.graph.neo4j import Neo4jStore
+
+        with Neo4jStore(request.getfixturevalue("neo4j_url")) as server:
+            server.migrate()
+            server.clear()
+            fill(server)
+            yield server
+        return
     with LadybugStore(tmp_path / "graph") as opened:
         opened.migrate()
         fill(opened)

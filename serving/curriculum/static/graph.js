@@ -60,7 +60,7 @@ export function drawGraph(container, graph, colour, showCard) {
   cy = window.cytoscape({
     container, elements: elements(graph, colour, many), style: STYLE, minZoom: 0.02, maxZoom: 4, boxSelectionEnabled: false,
     autoungrabify: true, textureOnViewport: many, hideEdgesOnViewport: many, pixelRatio: many ? 1 : "auto",
-    layout: { name: "dagre", rankDir: "TB", nodeSep: 24, rankSep: 60, ranker: many ? "longest-path" : "network-simplex" },
+    layout: { name: "dagre", rankDir: "TB", nodeSep: 24, rankSep: Math.max(60, Math.min(600, 3 * graph.nodes.length)), ranker: many ? "longest-path" : "network-simplex" },
   });
   cy.on("tap", "node", (event) => choose(event.target, true));
   container.onkeydown = onKey;
