@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "rules": ("graphrec.cli.rules", "app", "Check business rules, and show what they change."),
     "curriculum": ("graphrec.cli.curriculum", "app", "Export, compare and edit the curriculum."),
     "reasons": ("graphrec.cli.reasons", "app", "Check the reasons of answers against the graph."),
+    "mastery": ("graphrec.cli.mastery", "app", "How well learners hold skills, measured."),
     "models": ("graphrec.cli.models", "app", "List, verify, promote and remove model bundles."),
     "keys": ("graphrec.cli.keys", "app", "Create, list and revoke API keys."),
     "doctor": ("graphrec.cli.doctor", "doctor", "Say what is missing or wrong, and the remedy."),

@@ -1,0 +1,1 @@
+"""Stage 3, TRAIN: how well learners hold skills, from what they did, with decay over time."""
