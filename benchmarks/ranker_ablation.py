@@ -21,12 +21,14 @@ from made import read_json, script_digest, stamp, write_json
 from rich.console import Console
 
 from graphrec.cli.common import open_graph, settings_for
+from graphrec.dataset import Dataset, Histories
 from graphrec.evaluate.calibration import expected_error, reliability
 from graphrec.events.splits import HeldOut, hold_out_last
 from graphrec.features.ranking_tables import course_facts
 from graphrec.features.signals import LearnerSignals, with_signals
 from graphrec.models.fitting import default_config, fit_neural
 from graphrec.models.registry import MODEL_NAMES
+from graphrec.models.training import Outcome
 from graphrec.recommend.compose import MAX_BLENDED, Validation, compose, fit_models
 from graphrec.recommend.pipeline import Pipeline
 from graphrec.recommend.ranker_fit import CrossFitted, Folds, Pool, train_on_all
@@ -84,10 +86,10 @@ def build(told: argparse.Namespace, console: Console) -> World:
     train = dataset.with_histories(held.train)
     asked, tested = (question(part, signals) for part in (held, last))
 
-    def neural(name: str, *given: Any) -> Any:
-        config = default_config(name, train)
+    def neural(name: str, data: Dataset, asked: tuple[Histories, np.ndarray]) -> Outcome:
+        config = default_config(name, data)
         changed = {} if told.max_epochs is None else {"max_epochs": told.max_epochs}
-        return fit_neural(name, *given, config.model_copy(update=changed))
+        return fit_neural(name, data, asked, config.model_copy(update=changed))
 
     names = told.models.split(",") if told.models else list(MODEL_NAMES)
     fitted = fit_models(train, asked, fit_neural=neural, names=names, report=console.print)
