@@ -86,19 +86,26 @@ def path(
         "start_at": start_at,
         "messages_language": lang,
     }
-    if requests is None:
-        if not (to_role or to_course or to_skill):
-            raise ParameterError(
-                "There is no target.",
-                where="--to-role",
-                remedy="Give --to-role, --to-course or --to-skill, or --requests FILE.",
-            )
-        request = parse_request(document)
-        with open_graph(settings_for(store)) as graph:
-            planner = _Planner(graph)
-            answer = planner.answer(request)
-        print_path(answer, request, planner.catalogue, as_json=as_json)
+    if requests is not None:
+        _answer_all(requests, output, store)
         return
+    if not (to_role or to_course or to_skill):
+        raise ParameterError(
+            "There is no target.",
+            where="--to-role",
+            remedy="Give --to-role, --to-course or --to-skill, or --requests FILE.",
+        )
+    _answer_one(parse_request(document), store, as_json=as_json)
+
+
+def _answer_one(request: PathRequest, store: Path | None, *, as_json: bool) -> None:
+    with open_graph(settings_for(store)) as graph:
+        planner = _Planner(graph)
+        answer = planner.answer(request)
+    print_path(answer, request, planner.catalogue, as_json=as_json)
+
+
+def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None:
     documents = list(_read(requests))
     with open_graph(settings_for(store)) as graph:
         num_failed = _write(_Planner(graph).answers(documents), output)
