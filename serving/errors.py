@@ -45,6 +45,10 @@ class ForbiddenError(AccessError):
     """The key is good but lacks the scope."""
 
 
+class NotAcceptableError(InputError):
+    """None of the forms that ``Accept`` names can be given."""
+
+
 class Problem(BaseModel):
     """What went wrong, where, and what to do about it."""
 
@@ -72,6 +76,7 @@ class Kind:
 KINDS: Final[dict[type[GraphrecError], Kind]] = {
     GraphrecError: Kind(500, "internal", "The service failed"),
     InputError: Kind(422, "invalid-input", "The request cannot be understood"),
+    NotAcceptableError: Kind(406, "not-acceptable", "There is no such form of the answer"),
     UnknownIdError: Kind(404, "unknown-id", "There is nothing under that id"),
     AccessError: Kind(401, "no-access", "An API key is needed"),
     ForbiddenError: Kind(403, "wrong-scope", "The API key may not do this"),

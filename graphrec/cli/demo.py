@@ -27,7 +27,7 @@ from graphrec.cli.common import (
     print_json,
     settings_for,
 )
-from graphrec.cli.path import print_path
+from graphrec.cli.path_formats import print_path
 from graphrec.cli.progress import StepLog
 from graphrec.cli.recommend import print_recommendations
 from graphrec.demo.catalogue import load_catalogue
@@ -35,7 +35,7 @@ from graphrec.errors import GraphrecError
 from graphrec.events.simulator import SimulatorConfig, write_parquet
 from graphrec.graph.store import open_store
 from graphrec.recommend.catalogue import Catalogue
-from graphrec.recommend.path_schemas import PathRequest, PathResponse
+from graphrec.recommend.path_schemas import PathResponse
 from graphrec.recommend.schemas import RecommendResponse
 from graphrec.settings import Settings
 
@@ -175,7 +175,7 @@ def _show(url: str, *, as_json: bool) -> None:
     line = f"curl -s {url}/v1/paths -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     console.print(line, highlight=False, soft_wrap=True)
     path = PathResponse.model_validate_json(planned)
-    print_path(path, PathRequest.model_validate(wanted), Catalogue.from_tables(load_catalogue()))
+    print_path(path, Catalogue.from_tables(load_catalogue()))
 
 
 def _fetch(request: Request) -> bytes:

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from graphrec.cli.common import (
     JsonOption,
     LangOption,
     StoreOption,
-    console,
     err_console,
     open_graph,
-    print_json,
     settings_for,
 )
+from graphrec.cli.path_formats import FormatOption, chosen_form, give_path
 from graphrec.errors import GraphrecError, InputError, ParameterError, SourceError, UnknownIdError
 from graphrec.graph.store import GraphStore
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.learners import Learner, LearnerReader
 from graphrec.recommend.mastery import ANONYMOUS
-from graphrec.recommend.path_schemas import PathRequest, PathResponse, parse_request
+from graphrec.recommend.path_schemas import PathRequest, PathResponse, PathTarget, parse_request
 from graphrec.recommend.paths import plan
 
 Ids = list[str] | None
+
+_FIELD_OF = {
+    "learner": "learner_id",
+    "to_role": "role_id",
+    "to_course": "course_id",
+    "to_skill": "skill_ids",
+    "provider": "providers",
+    "level": "levels",
+    "lang": "messages_language",
+}
+"""Option -> field of a request or its target, where they differ."""
 
 _INVALID = ("invalid-input", "The request cannot be understood")
 _UNKNOWN = ("unknown-id", "There is nothing under that id")
@@ -38,6 +46,7 @@ _FAILED = ("internal", "The request failed")
 
 
 def path(
+    context: typer.Context,
     learner: Annotated[str | None, typer.Option("--learner", help="Learner to plan for.")] = None,
     completed: Annotated[Ids, typer.Option("--completed", help="Completed course.")] = None,
     mastered: Annotated[Ids, typer.Option("--mastered", help="Mastered skill.")] = None,
@@ -61,31 +70,14 @@ def path(
         Path | None, typer.Option("--requests", help="JSON Lines of requests, '-' for stdin.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="JSON Lines of answers, in request order.")
+        Path | None, typer.Option("--output", help="File of the answer; JSON Lines of many.")
     ] = None,
     store: StoreOption = None,
+    form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Plan a learning path (options for several ids may be repeated), or many from a file."""
-    document = {
-        "learner_id": learner,
-        "completed": completed or [],
-        "mastered": mastered or [],
-        "target": {"role_id": to_role, "course_id": to_course, "skill_ids": to_skill or None},
-        "hours_per_week": hours_per_week,
-        "deadline": deadline,
-        "max_total_hours": max_total_hours,
-        "language": language,
-        "exclude": exclude or [],
-        "waive": waive or [],
-        "must_take": must_take or [],
-        "pin": pin or [],
-        "providers": provider or [],
-        "levels": level or [],
-        "max_courses": max_courses,
-        "start_at": start_at,
-        "messages_language": lang,
-    }
+    chosen = chosen_form(form, output, as_json=as_json, is_batch=requests is not None)
     if requests is not None:
         _answer_all(requests, output, store)
         return
@@ -95,14 +87,23 @@ def path(
             where="--to-role",
             remedy="Give --to-role, --to-course or --to-skill, or --requests FILE.",
         )
-    _answer_one(parse_request(document), store, as_json=as_json)
-
-
-def _answer_one(request: PathRequest, store: Path | None, *, as_json: bool) -> None:
+    request = parse_request(_document(context.params))
     with open_graph(settings_for(store)) as graph:
         planner = _Planner(graph)
         answer = planner.answer(request)
-    print_path(answer, request, planner.catalogue, as_json=as_json)
+    give_path(answer, request, planner.catalogue, chosen, output)
+
+
+def _document(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's fields from the command's options, without those that were not given."""
+    fields = {
+        _FIELD_OF.get(name, name): value
+        for name, value in options.items()
+        if value is not None and value != []
+    }
+    target = {kind: fields.get(kind) for kind in PathTarget.model_fields}
+    given = {name: value for name, value in fields.items() if name in PathRequest.model_fields}
+    return given | {"target": target}
 
 
 def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None:
@@ -210,53 +211,3 @@ def _write(answers: Iterable[dict[str, Any]], output: Path | None) -> int:
         if target is not sys.stdout.buffer:
             target.close()
     return num_failed
-
-
-def print_path(
-    answer: PathResponse, request: PathRequest, catalogue: Catalogue, *, as_json: bool = False
-) -> None:
-    """Print a plan as a table with its notes, or as JSON."""
-    if as_json:
-        print_json(answer.model_dump())
-        return
-    if answer.steps:
-        console.print(_table(answer, catalogue))
-        console.print(_summary(answer), highlight=False)
-    elif answer.complete:
-        console.print("Nothing is missing: the target is reached already.", highlight=False)
-    notes = [(f"Not reached: {note.target}", note.why) for note in answer.unreachable]
-    notes += [("Together", note.why) for note in answer.relaxed]
-    notes += [("Note", warning) for warning in answer.warnings]
-    for title, text in notes:
-        console.print(f"[b]{escape(title)}[/b]: {escape(text)}", highlight=False)
-
-
-def _table(answer: PathResponse, catalogue: Catalogue) -> Table:
-    is_dated = any(step.starts_at for step in answer.steps)
-    dates = ("From", "To") if is_dated else ()
-    heads = ("Step", *dates, "Course", "Hours", "Adds", "Because")
-    table = Table(*heads, pad_edge=False, show_lines=True)
-    for step in answer.steps:
-        span = (step.starts_at or "?", step.ends_at or "?") if is_dated else ()
-        for course in step.courses:
-            skills = [catalogue.skill_name(gain.skill_id) for gain in course.skills_gained]
-            more = f", and {len(skills) - 6} more" if len(skills) > 6 else ""
-            table.add_row(
-                str(step.order),
-                *span,
-                escape(catalogue.course_name(course.course_id)),
-                "?" if course.hours is None else f"{course.hours:g}",
-                escape(", ".join(skills[:6]) + more),
-                escape(course.reasons[0].text if course.reasons else ""),
-            )
-    return table
-
-
-def _summary(answer: PathResponse) -> str:
-    hours = (
-        f"about {answer.estimated_hours:g} hours (some are unknown)"
-        if answer.total_hours is None
-        else f"{answer.total_hours:g} hours"
-    )
-    finish = f", done on {answer.finish_at}" if answer.finish_at else ""
-    return f"{hours}{finish}; {'complete' if answer.complete else 'not complete'}."

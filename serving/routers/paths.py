@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from serving.access import RequireScope
-from serving.deps import ERRORS, ServiceDep, in_preferred_language, json_response
+from serving.deps import ERRORS, ServiceDep, in_preferred_language
+from serving.path_answers import CALENDAR, PAGE, path_response, preferred_form
 
 router = APIRouter(
     prefix="/v1",
@@ -46,7 +47,15 @@ _EXAMPLES = {
 }
 
 
-@router.post("/paths", response_model=PathResponse, summary="An ordered learning path")
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {"schema": {"type": "string"}} for kind in (CALENDAR, PAGE)}},
+    406: {"description": "`Accept` takes none of JSON, iCalendar and HTML."},
+}
+
+
+@router.post(
+    "/paths", response_model=PathResponse, responses=_FORMS, summary="An ordered learning path"
+)
 async def plan_path(
     request: Request,
     service: ServiceDep,
@@ -57,6 +66,8 @@ async def plan_path(
     Every prerequisite, of courses and of skills, is met before it is needed. Nothing is
     planned beyond what the target needs. What cannot be reached is listed in `unreachable`
     with the constraint that binds; no steps and something unreachable means blocked.
+    `Accept: text/calendar` gives it as iCalendar, `text/html` as a page with the path drawn.
     """
-    asked = in_preferred_language(request, body)
-    return json_response(await service.workers.run(service.recommender.path, asked))
+    form, asked = preferred_form(request), in_preferred_language(request, body)
+    answer = await service.workers.run(service.recommender.path, asked)
+    return path_response(form, asked, answer, service.recommender.catalogue)

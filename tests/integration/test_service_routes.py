@@ -158,6 +158,33 @@ def test_a_path_meets_prerequisites_first(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "kind", "start"),
+    [
+        ("text/calendar", "text/calendar", "BEGIN:VCALENDAR"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html", "<!DOCTYPE html>"),
+        ("application/json;q=0.2, text/*;q=0.1", "application/json", "{"),
+        ("*/*", "application/json", "{"),
+        ("text/*", "text/calendar", "BEGIN:VCALENDAR"),
+    ],
+)
+def test_a_path_comes_as_accept_prefers(
+    client: httpx.Client, accept: str, kind: str, start: str
+) -> None:
+    body = {"target": {"course_id": "C05"}, "hours_per_week": 5}
+    answer = client.post("/v1/paths", json=body, headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.text.startswith(start)
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html;q=much"])
+def test_a_path_in_no_known_form_is_refused(client: httpx.Client, accept: str) -> None:
+    body = {"target": {"course_id": "C05"}}
+    answer = client.post("/v1/paths", json=body, headers={"Accept": accept})
+    assert _field(answer, 406) == "Accept"
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         ({}, "target"),
