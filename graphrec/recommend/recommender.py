@@ -228,8 +228,8 @@ class Recommender:
                     cold=not learner.rows,
                 )
 
-    def path(self, request: PathRequest) -> PathResponse:
-        """Plan the way from what a learner holds to a target; needs no bundle.
+    def path(self, request: PathRequest, keep: Sequence[str] = ()) -> PathResponse:
+        """Plan the way to a target, with a former plan's courses (``keep``) where they still do.
 
         Raises:
             UnknownIdError: The target or the learner does not exist.
@@ -237,7 +237,7 @@ class Recommender:
         state = ANONYMOUS
         if request.learner_id is not None:
             state = self._known_learner(request.learner_id).state
-        return plan(request, self.catalogue, state)
+        return plan(request, self.catalogue, state, keep=keep)
 
     def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
         """Courses near another one, hidden ones left out.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Depends, Path, Request
 from starlette.responses import Response
 
+from graphrec.recommend.path_compare import compare_paths
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from serving.access import RequireScope
-from serving.deps import ERRORS, ServiceDep, in_preferred_language
+from serving.deps import ERRORS, ServiceDep, in_preferred_language, json_response
 from serving.path_answers import CALENDAR, PAGE, path_response, preferred_form
+from serving.path_changes import ReplanAnswer, ReplanRequest, WhatIfAnswer, WhatIfRequest
 
 router = APIRouter(
     prefix="/v1",
@@ -71,3 +73,50 @@ async def plan_path(
     form, asked = preferred_form(request), in_preferred_language(request, body)
     answer = await service.workers.run(service.recommender.path, asked)
     return path_response(form, asked, answer, service.recommender.catalogue)
+
+
+_WHAT_IF = {
+    "hours": {
+        "summary": "Eight hours a week instead of five",
+        "value": {
+            "base": {"target": {"role_id": "data-analyst"}, "hours_per_week": 5},
+            "change": {"hours_per_week": 8},
+        },
+    }
+}
+
+
+@router.post("/paths:whatif", response_model=WhatIfAnswer, summary="Two paths compared")
+async def compare_change(
+    request: Request,
+    service: ServiceDep,
+    body: Annotated[WhatIfRequest, Body(openapi_examples=_WHAT_IF)],
+) -> Response:
+    """The path of a request and of the same request with a change, and what differs."""
+    planner, workers = service.recommender.path, service.workers
+    base = in_preferred_language(request, body.base)
+    changed = in_preferred_language(request, body.changed())
+    before, after = await workers.run(planner, base), await workers.run(planner, changed)
+    return json_response(
+        WhatIfAnswer(base=before, changed=after, difference=compare_paths(before, after))
+    )
+
+
+@router.post(
+    "/paths/{path_id}:replan", response_model=ReplanAnswer, summary="A path after what was done"
+)
+async def replan_path(
+    request: Request,
+    service: ServiceDep,
+    path_id: Annotated[str, Path(description="Of the earlier answer.")],
+    body: ReplanRequest,
+) -> Response:
+    """The way from where the learner stands now, by the courses of the earlier plan where they do.
+
+    What a `learner_id` did since is read from the events; the service keeps no plans, so the
+    earlier answer and its request come along.
+    """
+    asked = in_preferred_language(request, body.again(path_id))
+    kept = [course.course_id for step in body.path.steps for course in step.courses]
+    after = await service.workers.run(service.recommender.path, asked, kept)
+    return json_response(ReplanAnswer(path=after, difference=compare_paths(body.path, after)))
