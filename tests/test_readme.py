@@ -225,11 +225,11 @@ def test_routes_that_are_named_exist() -> None:
         (page.name, path)
         for page in PAGES
         for text in [*_spans(page), *(line.text for line in _code(page))]
-        for path in re.findall(r"(?<![\w.])(?:https?://[\w.:-]+)?(/v1/[\w{}%./-]+)", text)
+        for path in re.findall(r"(?<![\w.])(?:https?://[\w.:-]+)?(/v1/[\w{}%./:-]+)", text)
     ]
     assert len(named) > 15
     for page, path in named:
-        shown = path.rstrip("./")
+        shown = path.rstrip("./:")
         assert any(route.match(shown) for route in routes), (page, path)
 
 

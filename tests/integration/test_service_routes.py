@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -325,7 +326,7 @@ def test_the_description_is_worth_reading(client: httpx.Client) -> None:
             assert operation["summary"], place
             assert operation["description"], place
             assert all(p["description"] for p in operation.get("parameters", [])), place
-            for name in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
+            for name in re.findall(r"{(\w+)}", path):
                 assert name in {p["name"] for p in operation["parameters"]}, place
             for status, answer in operation["responses"].items():
                 if int(status) >= 400:
