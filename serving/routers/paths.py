@@ -102,6 +102,41 @@ async def compare_change(
     )
 
 
+_REPLAN = {
+    "done": {
+        "summary": "A course of the plan is done",
+        "value": {
+            "request": {"target": {"course_id": "ML301"}, "completed": ["PY101"]},
+            "path": {
+                "path_id": "5d8f0c2b7a914e3366a1",
+                "steps": [
+                    {
+                        "order": 1,
+                        "courses": [
+                            {
+                                "course_id": course_id,
+                                "title": None,
+                                "hours": 20,
+                                "skills_gained": [],
+                                "reasons": [],
+                            }
+                            for course_id in ("ST101", "ML301")
+                        ],
+                    }
+                ],
+                "total_hours": 40,
+                "estimated_hours": 40,
+                "finish_at": None,
+                "unreachable": [],
+                "complete": True,
+                "relaxed": [],
+            },
+            "completed": ["ST101"],
+        },
+    }
+}
+
+
 @router.post(
     "/paths/{path_id}:replan", response_model=ReplanAnswer, summary="A path after what was done"
 )
@@ -109,7 +144,7 @@ async def replan_path(
     request: Request,
     service: ServiceDep,
     path_id: Annotated[str, Path(description="Of the earlier answer.")],
-    body: ReplanRequest,
+    body: Annotated[ReplanRequest, Body(openapi_examples=_REPLAN)],
 ) -> Response:
     """The way from where the learner stands now, by the courses of the earlier plan where they do.
 
