@@ -56,7 +56,7 @@ neo4j: ## start a local Neo4j from Maven Central (needs Java 17 and Maven)
 	@$(NEO4J) start
 
 page-libraries: ## fetch the page's graph-drawing libraries again (needs npm)
-	@serving/curriculum/fetch_libraries.sh
+	@deploy/curriculum/fetch_libraries.sh
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

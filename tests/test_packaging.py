@@ -99,6 +99,9 @@ def test_the_wheel_holds_the_packages_and_nothing_else(installed: Installed) -> 
     }
     wanted |= {f"graphrec/cypher/{p.name}" for p in (ROOT / "cypher").glob("*.cypher")}
     wanted |= {f"graphrec/demo/{p.name}" for p in (ROOT / "graphrec/demo").glob("*.csv")}
+    wanted |= {f"graphrec/recommend/messages/{name}.json" for name in ("de", "en")}
+    page = ROOT / "serving/curriculum/static"
+    wanted |= {p.relative_to(ROOT).as_posix() for p in page.rglob("*") if p.is_file()}
     wanted.add("graphrec/py.typed")
     assert wanted <= names
     assert {n for n in names - wanted if ".dist-info/" not in n} == set()

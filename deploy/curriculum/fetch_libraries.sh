@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fetches the graph-drawing libraries of the curriculum page, in the versions that it was tested with.
 set -eu
-target=$(cd "$(dirname "$0")" && pwd)/static/vendor
+target=$(cd "$(dirname "$0")/../../serving/curriculum/static/vendor" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fetch() { # NAME VERSION
