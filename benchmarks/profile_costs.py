@@ -9,8 +9,11 @@ from typing import Any
 
 _PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
 """Operator -> which argument is the left matrix."""
-_FREE = ("view", "reshape", "transpose", "slice", "select", "empty", "detach", "expand", "::t")
-"""Parts of names of operators that touch no numbers."""
+_FREE = (
+    *("view", "reshape", "transpose", "slice", "select", "empty", "detach", "expand", "::t"),
+    *("as_strided", "indices", "values", "_nnz", "::matmul", "::linear", "_to_copy"),
+)
+"""Parts of names of operators that touch no numbers, or leave them to one of the others."""
 _FLOAT = 4
 
 
