@@ -135,6 +135,8 @@ class Judge:
                 s: (-math.inf if level is None else level, essential is not False)
                 for s, (level, essential) in needs.items()
             }
+        elif target.get("skill_levels"):
+            asked = {s: (level, True) for s, level in target["skill_levels"].items()}
         else:
             asked = dict.fromkeys(target.get("skill_ids") or [], (-math.inf, True))
         return {
@@ -178,6 +180,30 @@ class Judge:
         self._check_target(answer)
         self._check_minimal(answer)
         self._check_sums(answer)
+        self._check_alternatives(answer)
+
+    def _check_alternatives(self, answer: dict[str, Any]) -> None:
+        """With another course in a place the plan still holds and reaches as much."""
+        steps = self._steps(answer)
+        planned = {course for step in steps for course in step}
+        out = {note["target"] for note in answer["unreachable"]}
+        for course in (c for step in answer["steps"] for c in step["courses"]):
+            others = [one["course_id"] for one in course["alternatives"]]
+            assert len(others) == len(set(others)) <= self.request.get("alternatives", 2)
+            assert not others or course["course_id"] not in self.musts
+            for other in others:
+                assert self.may_plan(other)
+                assert other not in planned
+                changed = [[other if c == course["course_id"] else c for c in s] for s in steps]
+                held = self.replay(changed)
+                assert held is not None, f"{other} breaks a REQUIRES"
+                for skill, (level, _) in self.goals().items():
+                    assert skill in out or held.get(skill, -math.inf) >= level
+                    assert skill in out or skill in held
+                hours = [self.world.courses[c]["hours"] for s in changed for c in s]
+                budget = self.request.get("max_total_hours")
+                if budget is not None and None not in hours:
+                    assert sum(hours) <= budget + 1e-6
 
     def _steps(self, answer: dict[str, Any]) -> list[list[str]]:
         return [[c["course_id"] for c in step["courses"]] for step in answer["steps"]]

@@ -60,7 +60,8 @@ def random_request(rng: random.Random, world: World, *, is_steered: bool = False
     targets: list[dict[str, Any]] = [{"course_id": rng.choice(courses)}]
     if world.skills:
         some = rng.sample(world.skills, min(len(world.skills), rng.randint(1, 5)))
-        targets += [{"role_id": "r"}, {"skill_ids": some}]
+        levels = {skill: rng.choice(LEVELS[1:]) for skill in some}
+        targets += [{"role_id": "r"}, {"skill_ids": some}, {"skill_levels": levels}]
     request: dict[str, Any] = {"target": rng.choice(targets)}
     for field in ("completed", "exclude"):
         if rng.random() < 0.3:

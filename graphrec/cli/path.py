@@ -34,6 +34,7 @@ _FIELD_OF = {
     "to_role": "role_id",
     "to_course": "course_id",
     "to_skill": "skill_ids",
+    "to_skill_level": "skill_levels",
     "provider": "providers",
     "level": "levels",
     "lang": "messages_language",
@@ -53,6 +54,9 @@ def path(
     to_role: Annotated[str | None, typer.Option("--to-role", help="Role to reach.")] = None,
     to_course: Annotated[str | None, typer.Option("--to-course", help="Course to reach.")] = None,
     to_skill: Annotated[Ids, typer.Option("--to-skill", help="Skill to reach.")] = None,
+    to_skill_level: Annotated[
+        Ids, typer.Option("--to-skill-level", help="SKILL=LEVEL: skill to reach at a level.")
+    ] = None,
     hours_per_week: Annotated[float | None, typer.Option(help="Hours of study a week.")] = None,
     deadline: Annotated[str | None, typer.Option(help="ISO date; with --hours-per-week.")] = None,
     max_total_hours: Annotated[float | None, typer.Option(help="Hours of all courses.")] = None,
@@ -64,6 +68,9 @@ def path(
     provider: Annotated[Ids, typer.Option("--provider", help="Only of this provider.")] = None,
     level: Annotated[Ids, typer.Option("--level", help="Only courses of this level.")] = None,
     max_courses: Annotated[int | None, typer.Option(help="Courses the plan may have.")] = None,
+    alternatives: Annotated[
+        int | None, typer.Option(help="Courses named for another's place, 2 at most by default.")
+    ] = None,
     start_at: Annotated[str | None, typer.Option(help="ISO date; default: today.")] = None,
     lang: LangOption = None,
     requests: Annotated[
@@ -81,17 +88,31 @@ def path(
     if requests is not None:
         _answer_all(requests, output, store)
         return
-    if not (to_role or to_course or to_skill):
+    if not (to_role or to_course or to_skill or to_skill_level):
         raise ParameterError(
             "There is no target.",
             where="--to-role",
-            remedy="Give --to-role, --to-course or --to-skill, or --requests FILE.",
+            remedy="Give --to-role, --to-course, --to-skill or --to-skill-level,"
+            " or --requests FILE.",
         )
-    request = parse_request(_document(context.params))
+    levels = {"to_skill_level": _levels(to_skill_level)}
+    request = parse_request(_document(context.params | levels))
     with open_graph(settings_for(store)) as graph:
         planner = _Planner(graph)
         answer = planner.answer(request)
     give_path(answer, request, planner.catalogue, chosen, output)
+
+
+def _levels(given: Ids) -> dict[str, str] | None:
+    """Skill -> level of ``SKILL=LEVEL``, whose level has no ``=``."""
+    if not given:
+        return None
+    pairs = [one.rpartition("=") for one in given]
+    if not all(skill for skill, _, _ in pairs):
+        raise ParameterError(
+            "A level is missing.", where="--to-skill-level", remedy="Write it SKILL=LEVEL."
+        )
+    return {skill: level for skill, _, level in pairs}
 
 
 def _document(options: Mapping[str, Any]) -> dict[str, Any]:

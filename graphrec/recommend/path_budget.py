@@ -41,12 +41,17 @@ class Budget:
 
 @dataclass(frozen=True)
 class Fit:
-    """What fits: goals reached, from which cover, courses (bit mask), and what was left out."""
+    """What fits: goals reached, from which cover, courses (bit mask), and what was left out.
+
+    ``not_gained`` are skills of courses that had to be taken, did not fit with all their
+    skills, and are in the plan for the sake of others.
+    """
 
     goals: list[Goal]
     cover: Cover
     courses: int
     left_out: list[Unreachable]
+    not_gained: list[Unreachable]
 
 
 def hours_of(rules: Rules, universe: Universe, courses: int) -> float:
@@ -123,10 +128,19 @@ def within(
     keep = _best_subset if len(open_goals) <= MAX_EXACT_GOALS else _one_by_one
     kept = keep(fitter, base, open_goals)
     cover, chosen, _ = fitter.cost(kept)
+    planned = {course for course in courses if chosen >> cover.universe.index[course] & 1}
+    not_gained = [
+        goal.missed(note.why)
+        for note in left_out
+        if note.target in planned
+        for goal in _own(attained, note.target)
+        if goal not in kept and goal.skill_id not in skills
+    ]
+    left_out = [note for note in left_out if note.target not in planned]
     left_out += [
         goal.missed(fitter.why_not([*kept, goal])) for goal in open_goals if goal not in kept
     ]
-    return Fit(kept, cover, chosen, left_out)
+    return Fit(kept, cover, chosen, left_out, not_gained)
 
 
 def _own(attained: Attainment, course: str) -> list[Goal]:

@@ -49,10 +49,13 @@ def goals_of(target: PathTarget, catalogue: Catalogue) -> list[Goal]:
             Goal(skill, need.level, need.essential, target.role_id)
             for skill, need in catalogue.role_needs(target.role_id).items()
         ]
-    skills = sorted(set(target.skill_ids or ()))
-    for skill in skills:
-        _check(catalogue.has_skill(skill), "skill", skill, "skill_ids")
-    return [Goal(skill) for skill in skills]
+    field = "skill_levels" if target.skill_levels else "skill_ids"
+    levels: Mapping[str, float | None] = target.skill_levels or dict.fromkeys(
+        target.skill_ids or ()
+    )
+    for skill in sorted(levels):
+        _check(catalogue.has_skill(skill), "skill", skill, field)
+    return [Goal(skill, levels[skill]) for skill in sorted(levels)]
 
 
 def _check(is_known: bool, kind: str, identifier: str, field: str) -> None:

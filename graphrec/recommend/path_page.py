@@ -30,7 +30,8 @@ def title_of(target: PathTarget, catalogue: Catalogue) -> str:
     elif target.course_id is not None:
         name = catalogue.course_name(target.course_id)
     else:
-        skills = [catalogue.skill_name(skill) for skill in target.skill_ids or ()]
+        asked = target.skill_ids or target.skill_levels or ()
+        skills = [catalogue.skill_name(skill) for skill in asked]
         more = f" and {len(skills) - 3} more" if len(skills) > 3 else ""
         name = ", ".join(skills[:3]) + more
     return f"Path to {name}"
@@ -134,6 +135,7 @@ def _course(course: PathCourse, before: list[str], catalogue: Catalogue) -> str:
     ]
     rows = [("Gains", ", ".join(gains)), ("After", ", ".join(before))]
     rows.append(("Because", " ".join(reason.text for reason in course.reasons)))
+    rows.append(("Or instead", ", ".join(c.title or c.course_id for c in course.alternatives)))
     said = "".join(
         f"<div><dt>{term}</dt><dd>{escape(text)}</dd></div>" for term, text in rows if text
     )

@@ -50,19 +50,26 @@ _EndOfDay = Annotated[datetime, BeforeValidator(lambda v: _moment(v, time(23, 59
 
 
 class PathTarget(BaseModel):
-    """What to reach: exactly one of a course, a role, or skills."""
+    """What to reach: exactly one of a course, a role, or skills, at any level or at given ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     course_id: Id | None = Field(default=None, description="A course to be able to take, and take.")
     role_id: Id | None = Field(default=None, description="A role whose needed skills to gain.")
     skill_ids: Ids | None = Field(default=None, description="Skills to gain, at any level.")
+    skill_levels: dict[Id, Annotated[float, Field(allow_inf_nan=False)]] | None = Field(
+        default=None,
+        max_length=10_000,
+        description="Skills to gain at a level at least, in the catalogue's own scale.",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> PathTarget:
-        given = [name for name in ("course_id", "role_id", "skill_ids") if getattr(self, name)]
+        given = [name for name in type(self).model_fields if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError("give exactly one of course_id, role_id and (not empty) skill_ids")
+            raise ValueError(
+                "give exactly one of course_id, role_id and (not empty) skill_ids or skill_levels"
+            )
         return self
 
 
@@ -101,6 +108,9 @@ class PathRequest(BaseModel):
     )
     pin: Ids = Field(
         default=(), description="Course ids kept where others would do: they cost nothing."
+    )
+    alternatives: int = Field(
+        default=2, ge=0, le=10, description="Courses at most that are named for another's place."
     )
     start_at: _StartOfDay | None = Field(
         default=None, description="ISO 8601 start of study; null: now."
@@ -161,6 +171,14 @@ class PathReason(BaseModel):
     evidence: list[Evidence] = Field(default=[], description="The facts that the text states.")
 
 
+class PathAlternative(BaseModel):
+    """A course that would do in the place of one of the plan; hours None where unknown."""
+
+    course_id: str
+    title: str | None
+    hours: float | None
+
+
 class PathCourse(BaseModel):
     """One course of a step; hours None where the catalogue does not know."""
 
@@ -169,6 +187,10 @@ class PathCourse(BaseModel):
     hours: float | None
     skills_gained: list[GainedSkill]
     reasons: list[PathReason]
+    alternatives: list[PathAlternative] = Field(
+        default=[],
+        description="What would do in its place, all else the same, the fewest hours first.",
+    )
 
 
 class PathStep(BaseModel):

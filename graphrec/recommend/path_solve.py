@@ -76,12 +76,13 @@ def solve(
     reached = {g.skill_id for c in fixed for g in own[c]} | {g.skill_id for g in goals}
     attained = Attainment(rules, universe, [g for s, g in wanted.items() if s in reached])
     cover, chosen = _reach(attained, sum(1 << universe.index[course] for course in fixed))
-    kept, left_out = attained.goals, list[Unreachable]()
+    kept, left_out, not_gained = attained.goals, list[Unreachable](), list[Unreachable]()
     if budget is not None and not budget.holds(
         hours_of(rules, universe, chosen), chosen.bit_count()
     ):
         fit = within(attained, [goal.skill_id for goal in goals], fixed, budget)
         kept, cover, chosen, left_out = fit.goals, fit.cover, fit.courses, fit.left_out
+        not_gained = fit.not_gained
     gone = {(note.kind, note.target) for note in left_out}
     missed = [note for note in attained.unreachable if ("skill", note.target) not in gone]
     main = {goal.skill_id for goal in goals}
@@ -92,7 +93,7 @@ def solve(
         cover,
         chosen,
         (*blocked, *(note for note in missed if note.target in main), *left_out),
-        tuple(n for n in missed if n.target not in main and n.target in beside),
+        (*(n for n in missed if n.target not in main and n.target in beside), *not_gained),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.mastery import ANONYMOUS, LearnerState
+from graphrec.recommend.path_alternatives import with_alternatives
 from graphrec.recommend.path_answer import respond
 from graphrec.recommend.path_bounds import budget_of, rules_of, state_with
 from graphrec.recommend.path_budget import Budget
@@ -63,6 +64,7 @@ def plan(
         warnings.append("pin: not applied, since more can be reached without it.")
     warnings.extend(f"{note.target}: {note.why}" for note in solution.course_missed)
     answer = respond(request, solution, goals, start, warnings, kept)
+    answer = with_alternatives(answer, request, solution, budget)
     return with_words(answer, request, catalogue)
 
 

@@ -60,6 +60,46 @@ def test_each_wish_is_followed(request_: dict[str, Any], expected: list[list[str
     assert _steps(_plan(**request_)) == expected
 
 
+def test_what_would_do_instead_is_named() -> None:
+    (first, cheap) = (step.courses[0] for step in _plan().steps)
+    assert [one.course_id for one in cheap.alternatives] == ["dear"]
+    assert first.alternatives == []
+    for bound in ({"alternatives": 0}, {"max_total_hours": 10}, {"must_take": ["cheap"]}):
+        assert not any(c.alternatives for s in _plan(**bound).steps for c in s.courses)
+
+
+def test_a_course_in_the_plan_is_not_called_out_of_reach() -> None:
+    """Taken for one of its skills, though what another of them needs does not fit."""
+    world = World(
+        {"both": {"hours": 2.0}, "long": {"hours": 5.0}, "dear": {"hours": 3.0}},
+        ["quick", "late", "before"],
+        {"both": {"quick": None, "late": None}, "long": {"before": None}, "dear": {"quick": None}},
+        before={("late", "before")},
+    )
+    request: dict[str, Any] = {"target": {"skill_ids": ["quick"]}, "must_take": ["both"]}
+    request |= {"max_total_hours": 3.0}
+    answer = plan(parse_request(request), Catalogue.from_tables(world.tables()))
+    Judge(world, request).check(answer.model_dump())
+    assert _steps(answer) == [["both"]]
+    assert answer.unreachable == []
+    assert answer.warnings[0].startswith("late: ")
+
+
+def test_a_skill_is_planned_to_its_level() -> None:
+    world = World(
+        {"basic": {"hours": 1.0}, "deep": {"hours": 9.0}},
+        ["s"],
+        {"basic": {"s": 1.0}, "deep": {"s": 3.0}},
+    )
+    catalogue = Catalogue.from_tables(world.tables())
+    for level, course in ((1, "basic"), (2.5, "deep")):
+        answer = plan(parse_request({"target": {"skill_levels": {"s": level}}}), catalogue)
+        assert _steps(answer) == [[course]]
+    with pytest.raises(GraphrecError) as caught:
+        plan(parse_request({"target": {"skill_levels": {"t": 1}}}), catalogue)
+    assert caught.value.where == "target.skill_levels"
+
+
 def test_a_waived_course_gives_no_skill() -> None:
     assert _steps(_plan(waive=["cheap"])) == [["first"], ["dear"]]
 
@@ -109,6 +149,11 @@ def test_the_command_steers_too(tmp_path: Path) -> None:
     assert answer("--pin", "nothing")["warnings"]
     table = CliRunner().invoke(app, [*asked, "--hours-per-week", "5", "--start-at", "2026-03-02"])
     assert "From" in table.stdout
+    levels = ["path", "--to-skill-level", "S1=1", "--store", str(settings.store), "--json"]
+    assert CliRunner().invoke(app, levels).exit_code == 0
+    for wrong in ("S1", "S1=much"):
+        refused = CliRunner().invoke(app, [*levels[:2], wrong, *levels[3:]])
+        assert isinstance(refused.exception, ParameterError)
     bad = CliRunner().invoke(app, [*asked, "--must-take", "C09", "--exclude", "C09"])
     assert bad.exit_code != 0
     assert isinstance(bad.exception, GraphrecError)
