@@ -52,3 +52,32 @@ def test_latency_is_told_by_kind_of_target(script: Script) -> None:
     for row in found.values():
         times = row["cpu_ms"]
         assert 0 < times["p50"] <= times["p90"] <= times["p99"] <= times["p100"]
+
+
+def test_the_exact_solver_knows_alternatives_order_and_budgets(script: Script) -> None:
+    pytest.importorskip("ortools", reason="the exact solver is in the group 'dev'")
+    model = script("path_model")
+    options = {"a": [], "b": [["a", "c"]], "c": [], "d": [["b"]]}
+    milli = {"a": 3_000, "b": 1_000, "c": 2_000, "d": 9_000}
+    # y builds on x, which the cheap d would teach only after the b that teaches y.
+    teachers = {"x": {"a": None, "d": None}, "y": {"b": None}}
+    before = {"x": [], "y": ["x"]}
+    both = {"x": (None, True), "y": (None, True)}
+    task = model.Task(options, milli, both, teachers, before)
+    best = model.optimum(task)
+    assert (best.status, best.reached, best.hours) == ("OPTIMAL", 2, 4.0)
+    assert sorted(best.courses) == ["a", "b"]
+    short = model.optimum(model.Task(options, milli, both, teachers, before, (), 3.5))
+    assert (short.reached, short.courses) == (1, ["a"])
+
+
+@pytest.mark.parametrize("size", [(30, 25), (60, 50)])
+def test_small_plans_are_the_best_there_are(script: Script, size: tuple[int, int]) -> None:
+    pytest.importorskip("ortools", reason="the exact solver is in the group 'dev'")
+    found = script("path_optimum").measure(
+        script("path_optimum").made_questions(*size, 20, 11), 10.0
+    )
+    free = found["free"]
+    assert free["instances"] > 5
+    assert free["best"] == free["proven"] == free["instances"]
+    assert free["worst_gap_percent"] == 0
