@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from neo4j_server import neo4j_url  # noqa: F401 - a fixture of every test
 
+import graphrec.cli.common  # noqa: F401 - a console made under a test's COLUMNS would keep them
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Two OpenMP threads on two busy cores are slower than one.

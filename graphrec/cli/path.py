@@ -23,9 +23,11 @@ from graphrec.errors import GraphrecError, InputError, ParameterError, SourceErr
 from graphrec.graph.store import GraphStore
 from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
 from graphrec.recommend.learners import Learner, LearnerReader
-from graphrec.recommend.mastery import ANONYMOUS
+from graphrec.recommend.path_planner import plan_for
 from graphrec.recommend.path_schemas import PathRequest, PathResponse, PathTarget, parse_request
-from graphrec.recommend.paths import plan
+from graphrec.recommend.ruled import RulesKeeper
+from graphrec.rules.active import RuleBook
+from graphrec.rules.schema import RuleSet
 
 Ids = list[str] | None
 
@@ -97,8 +99,10 @@ def path(
         )
     levels = {"to_skill_level": _levels(to_skill_level)}
     request = parse_request(_document(context.params | levels))
-    with open_graph(settings_for(store)) as graph:
-        planner = _Planner(graph)
+    settings = settings_for(store)
+    rules = RulesKeeper(settings.rules_path).rules
+    with open_graph(settings) as graph:
+        planner = _Planner(graph, rules)
         answer = planner.answer(request)
     give_path(answer, request, planner.catalogue, chosen, output)
 
@@ -128,18 +132,20 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None:
-    documents = list(_read(requests))
-    with open_graph(settings_for(store)) as graph:
-        num_failed = _write(_Planner(graph).answers(documents), output)
+    documents, settings = list(_read(requests)), settings_for(store)
+    rules = RulesKeeper(settings.rules_path).rules
+    with open_graph(settings) as graph:
+        num_failed = _write(_Planner(graph, rules).answers(documents), output)
     noun = "request" if len(documents) == 1 else "requests"
     err_console.print(f"{len(documents)} {noun} answered, {num_failed} of them with an error.")
 
 
 class _Planner:
-    """Catalogue and learners of one graph."""
+    """Catalogue and learners of one graph, with the business rules."""
 
-    def __init__(self, graph: GraphStore) -> None:
+    def __init__(self, graph: GraphStore, rules: RuleSet | None) -> None:
         self.catalogue = Catalogue.from_tables(graph.export_snapshot(CATALOGUE_TABLES))
+        self._rules = None if rules is None else RuleBook(rules, self.catalogue)
         self._reader = LearnerReader(
             graph,
             self.catalogue,
@@ -153,15 +159,9 @@ class _Planner:
         Raises:
             UnknownIdError: The learner or the target does not exist.
         """
-        state = ANONYMOUS
         if request.learner_id is not None:
             learner = learner or self._reader.get(request.learner_id)
-            if not learner.is_known:
-                raise UnknownIdError(
-                    f"There is no learner '{request.learner_id}'.", where="learner_id"
-                )
-            state = learner.state
-        return plan(request, self.catalogue, state)
+        return plan_for(request, self.catalogue, learner, self._rules)
 
     def answers(self, documents: list[Any]) -> Iterator[dict[str, Any]]:
         """Answers, or errors, in the order of the requests."""

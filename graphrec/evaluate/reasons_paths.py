@@ -18,7 +18,9 @@ _MAX_SKILLS = 3
 def check_path(request: PathRequest, answer: PathResponse, facts: Facts) -> Iterator[Finding]:
     """A finding for each reason of each course of a plan."""
     target = request.target
-    named = {one for one in (target.course_id, *(target.skill_ids or ())) if one is not None}
+    skills = target.skill_ids or target.skill_levels or ()
+    named = {one for one in (target.course_id, *skills) if one is not None}
+    named |= {*request.must_take, *request.pin}
     courses = [course for step in answer.steps for course in step.courses]
     planned = {course.course_id for course in courses}
     gained = {gain.skill_id for course in courses for gain in course.skills_gained}
@@ -44,7 +46,8 @@ def _why_not_said(reason: PathReason, course_id: str) -> str | None:
     if not is_declared(reason.evidence, PATH_CODES[reason.code].relations):
         return f"its evidence is not that of '{reason.code}'"
     ends = {one for fact in reason.evidence for one in (fact.from_id, fact.to_id)}
-    named = {reason.course_id, reason.skill_id, reason.for_skill_id, reason.role_id} - {None}
+    named = {reason.course_id, reason.skill_id, reason.for_skill_id, reason.role_id}
+    named = (named | {reason.rule_id}) - {None}
     if not named | {course_id} <= ends:
         return "its evidence does not name all of its ids"
     said = all(str(one) in reason.text for one in named - {course_id})
@@ -67,6 +70,8 @@ def _why_not_planned(
 def draw_paths(recommender: Recommender, number: int, seed: int) -> Iterator[PathRequest]:
     """Random requests: learners and anonymous visitors, to a role, to skills or to a course.
 
+    Every third names courses to be taken, to be kept and to be left out as well.
+
     Args:
         recommender: Whose graph is drawn from; it has courses.
         number: How many.
@@ -88,7 +93,11 @@ def draw_paths(recommender: Recommender, number: int, seed: int) -> Iterator[Pat
             target = PathTarget(course_id=str(rng.choice(courses)))
         is_known = learners and rng.random() < 0.7
         learner_id = str(rng.choice(learners)) if is_known else None
-        yield PathRequest(learner_id=learner_id, target=target)
+        wishes: dict[str, tuple[str, ...]] = {}
+        if len(courses) >= 3 and rng.random() < 1 / 3:
+            drawn = map(str, rng.choice(courses, 3, replace=False))
+            wishes = {name: (next(drawn),) for name in ("must_take", "pin", "exclude")}
+        yield PathRequest.model_validate({"learner_id": learner_id, "target": target, **wishes})
 
 
 def check_planned(

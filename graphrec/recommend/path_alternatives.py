@@ -28,14 +28,18 @@ class _Plan:
     steps: tuple[tuple[tuple[int, ...], ...], ...]
 
     def holds(self) -> bool:
-        """Whether REQUIRES is kept and every item of the cover is gained."""
-        done = got = 0
+        """Whether REQUIRES and the order of rules are kept and every item is gained."""
+        universe, done, got = self.cover.universe, 0, 0
+        left = _union(1 << c for units in self.steps for unit in units for c in unit)
         for units in self.steps:
             now = [course for unit in units for course in unit]
-            if not all(group & done for c in now for group in self.cover.universe.groups[c]):
+            if not all(group & done for c in now for group in universe.groups[c]):
+                return False
+            if universe.ahead and any(universe.ahead[c] & left for c in now):
                 return False
             got |= _union(self._gained(unit, got) for unit in units)
             done |= _union(1 << course for course in now)
+            left &= ~done
         return got == self.cover.everything
 
     def _gained(self, unit: Sequence[int], got: int) -> int:
@@ -78,9 +82,10 @@ def with_alternatives(
     if budget is not None:
         spare = budget.hours - hours_of(rules, cover.universe, solution.courses)
     courses = {c.course_id: c for step in answer.steps for c in step.courses}
-    fixed = {request.target.course_id, *request.must_take} | rules.state.enrolled
+    fixed = {request.target.course_id, *request.must_take, *rules.demanded}
+    fixed |= rules.state.enrolled
     for course_id, course in courses.items():
-        if course_id in fixed or any(r.code == "required" for r in course.reasons):
+        if course_id in fixed:
             continue
         for other in _candidates(cover, solution.courses, cover.universe.index[course_id]):
             other_id = cover.universe.ids[other]

@@ -50,10 +50,18 @@ def respond(
     names = cover.universe.ids if cover else ()
     arranged = solution.steps(defer_to(cover, rules) if cover else None)
     order = [[names[course] for course in step] for step in arranged.steps]
-    planned = [course for step in order for course in step]
     together = [[names[course] for course in group] for group in arranged.mutual]
-    reasons = Reasons(request, solution, goals, planned, kept)
-    gains = gain_by_step(order, together, rules, reasons.items)
+    while True:
+        planned = [course for step in order for course in step]
+        reasons = Reasons(request, solution, goals, planned, kept)
+        gains = gain_by_step(order, together, rules, reasons.items)
+        # A prerequisite counts at any level, which the choice, with one level a skill, can miss:
+        # what then adds nothing is left out.
+        idle = {c for gained in gains for c in gained if not reasons.has_any(c, gained[c])}
+        if not idle:
+            break
+        left = [[course for course in step if course not in idle] for step in order]
+        order = [step for step in left if step]
     totals = [_total(rules, step) for step in order]
     spans = calendar(start, request.hours_per_week, totals)
     is_reached = not planned and not solution.unreachable
@@ -124,6 +132,7 @@ def path_id(request: PathRequest, rules: Rules, kept: Set[str]) -> str:
         rules.catalogue.digest,
         repr((sorted(state.completed), sorted(state.enrolled), sorted(kept))),
         repr(sorted(state.mastered.items(), key=lambda item: item[0])),
+        repr([sorted(ruled.items()) for ruled in (rules.withheld, rules.demanded, rules.before)]),
     ]
     return request_mark(request) + _digest(document)
 

@@ -75,6 +75,16 @@ class _Run:
     got: int = 0
     so_far: Arrangement = Arrangement()
     waived: Mapping[int, int] = field(default_factory=dict)
+    ahead: tuple[int, ...] = ()
+
+    def ready(self, cover: Cover) -> list[int]:
+        """Courses whose REQUIRES are done, and whatever else has to come before them."""
+        groups, ahead = cover.universe.groups, self.ahead
+        ready = [c for c in self.remaining if all(g & self.done for g in groups[c])]
+        if not ahead:
+            return ready
+        waiting = sum(1 << course for course in self.remaining)
+        return [course for course in ready if not ahead[course] & waiting]
 
 
 def arrange(cover: Cover, chosen: int, defer: Defer | None = None) -> Arrangement | DeadEnd:
@@ -82,16 +92,19 @@ def arrange(cover: Cover, chosen: int, defer: Defer | None = None) -> Arrangemen
 
     A course waits until all it adds can be gained properly; where all wait for each other,
     the smallest sets that satisfy each other share a step; where REQUIRES forbids that, a
-    course is let off a skill that a later one adds as well.
+    course is let off a skill that a later one adds as well. The order of business rules
+    (``Universe.ahead``) is kept where prerequisites allow one that keeps it.
     """
-    tries = [MAX_TRIES]
-    return _run(cover, _Run(tuple(bits(chosen))), defer, tries)
+    begin = _Run(tuple(bits(chosen)), ahead=cover.universe.ahead)
+    found = _run(cover, begin, defer, [MAX_TRIES])
+    if begin.ahead and isinstance(found, DeadEnd):
+        return _run(cover, replace(begin, ahead=()), defer, [MAX_TRIES])
+    return found
 
 
 def _run(cover: Cover, run: _Run, defer: Defer | None, tries: list[int]) -> Arrangement | DeadEnd:
-    groups = cover.universe.groups
     while run.remaining:
-        ready = [c for c in run.remaining if all(g & run.done for g in groups[c])]
+        ready = run.ready(cover)
         clean = [c for c in ready if not _early(cover, run, c, run.got | _gain(cover, run, c))]
         mutual: list[tuple[int, ...]] = []
         if clean:

@@ -164,6 +164,12 @@ def is_in_progress(course_id: str) -> PathReason:
     return PathReason(code="in_progress", text=text, course_id=course_id)
 
 
+def is_demanded(course_id: str, rule_id: str) -> PathReason:
+    """A business rule demands the course."""
+    text = f"It must be taken (rule {rule_id})."
+    return PathReason(code="required", text=text, course_id=course_id, rule_id=rule_id)
+
+
 def is_asked(course_id: str) -> PathReason:
     """The request names the course as one to be taken."""
     text = "You asked for it: it must be taken."

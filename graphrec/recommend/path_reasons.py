@@ -54,10 +54,16 @@ class Reasons:
         found = found or self._in_time(skills)
         return found + self._preferred(course)
 
+    def has_any(self, course: str, gained: Sequence[GainedSkill]) -> bool:
+        """Whether a course is needed, and not just preferred to others."""
+        return any(reason.code not in ("pinned", "kept") for reason in self.of(course, gained))
+
     def _asked(self, course: str) -> list[PathReason]:
         found = []
         if course == self.request.target.course_id:
             found.append(explain.is_target(course))
+        if course in self.solution.rules.demanded:
+            found.append(explain.is_demanded(course, self.solution.rules.demanded[course]))
         if course in self.request.must_take:
             found.append(explain.is_asked(course))
         if course in self.solution.rules.state.enrolled:
@@ -65,7 +71,8 @@ class Reasons:
         return found
 
     def _in_time(self, skills: Sequence[str]) -> list[PathReason]:
-        wanted = [self.request.target.course_id, *self.request.must_take]
+        demanded = self.solution.rules.demanded
+        wanted = [self.request.target.course_id, *demanded, *self.request.must_take]
         return [
             explain.in_time(self.catalogue, skill, course)
             for skill in skills

@@ -6,8 +6,8 @@ course, what bars it, in words, and the hours that it counts as.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from graphrec.recommend.catalogue import Catalogue, Course
@@ -34,6 +34,9 @@ class Rules:
         levels: Case-folded levels of courses; none asks nothing.
         waived: Course ids that count as completed because the request says so.
         pinned: Course ids that cost nothing in choosing.
+        withheld: Course id -> the business rule that withholds it.
+        demanded: Course id -> the business rule that demands it.
+        before: (first, then) -> the business rule that wants them in this order.
     """
 
     catalogue: Catalogue
@@ -45,6 +48,9 @@ class Rules:
     levels: frozenset[str] = frozenset()
     waived: frozenset[str] = frozenset()
     pinned: frozenset[str] = frozenset()
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    demanded: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def barrier(self, course_id: str) -> str | None:
         """Why a course may never be planned, as "is hidden"; None: it may."""
@@ -59,6 +65,10 @@ class Rules:
             (identifier in self.waived, "is waived by the request"),
             (identifier in self.state.completed, "is completed already"),
             (course.hidden, "is hidden"),
+            (
+                identifier in self.withheld,
+                f"is withheld by the rule '{self.withheld.get(identifier)}'",
+            ),
             (identifier in self.excluded, "is excluded by the request"),
             (
                 asked is not None and (course.language or "").casefold() != asked,

@@ -146,7 +146,8 @@ class PathReason(BaseModel):
     role_id for a role): it teaches a skill of the target. ``prerequisite_skill_of``
     (skill_id, for_skill_id): it teaches a skill that another of the plan needs first.
     ``required_by`` (course_id): that course of the plan REQUIRES this one. ``in_progress``
-    (course_id): the learner takes it already, and nothing else would do. ``must_take``,
+    (course_id): the learner takes it already, and nothing else would do. ``required``
+    (rule_id): a business rule demands it. ``must_take``,
     ``pinned`` (course_id): the request asked for it. ``kept`` (course_id): it stood in the
     plan before. ``taught_in_time`` (skill_id, course_id): it teaches a skill that that course,
     which has to be taken, would teach too early.
@@ -158,6 +159,7 @@ class PathReason(BaseModel):
         "prerequisite_skill_of",
         "required_by",
         "in_progress",
+        "required",
         "must_take",
         "pinned",
         "kept",
@@ -168,6 +170,7 @@ class PathReason(BaseModel):
     skill_id: str | None = None
     for_skill_id: str | None = None
     role_id: str | None = None
+    rule_id: str | None = None
     evidence: list[Evidence] = Field(default=[], description="The facts that the text states.")
 
 

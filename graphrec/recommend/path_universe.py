@@ -30,6 +30,7 @@ class Universe:
         groups: Index -> unmet REQUIRES groups as bit masks over takeable courses.
         must: Index -> bit mask of the course and all it REQUIRES without alternative.
         closure: Index -> bit mask of the course and a cheap choice of all it REQUIRES.
+        ahead: Index -> bit mask of courses that come in earlier steps where the plan has both.
     """
 
     ids: tuple[str, ...]
@@ -38,6 +39,7 @@ class Universe:
     groups: tuple[tuple[int, ...], ...]
     must: tuple[int, ...]
     closure: tuple[int, ...]
+    ahead: tuple[int, ...] = ()
 
     def weigh(self, mask: int) -> int:
         """Cost of a set of courses."""
@@ -85,7 +87,17 @@ def build_universe(rules: Rules, seeds: Iterable[str], scorer: Scorer | None = N
         tuple(masks[course] for course in ids),
         tuple(must[course] for course in ids),
         tuple(closure[course] for course in ids),
+        _ahead(rules, ids, index),
     )
+
+
+def _ahead(rules: Rules, ids: tuple[str, ...], index: Mapping[str, int]) -> tuple[int, ...]:
+    """Orders that business rules want, as bit masks; () where none concerns these courses."""
+    masks = dict.fromkeys(ids, 0)
+    for first, then in rules.before:
+        if first in index and then in index:
+            masks[then] |= 1 << index[first]
+    return tuple(masks.values()) if any(masks.values()) else ()
 
 
 def _expand(rules: Rules, seeds: Iterable[str]) -> dict[str, list[tuple[str, ...]]]:

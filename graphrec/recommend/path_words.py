@@ -44,7 +44,8 @@ def evidence_of(reason: PathReason, course_id: str, learner_id: str | None) -> l
         return [_edge(learner_id, "ENROLLED", course_id)]
     if reason.code == "taught_in_time":
         return [_wanted(None, other), _edge(other, "TEACHES", skill), taught]
-    return [_wanted(None, course_id)]
+    is_ruled = reason.code == "required"
+    return [_edge(reason.rule_id, "RULED", course_id) if is_ruled else _wanted(None, course_id)]
 
 
 def _edge(from_id: str | None, relation: Relation, to_id: str) -> Evidence:
@@ -67,4 +68,6 @@ def _said(reason: PathReason, catalogue: Catalogue, language: str) -> str:
         "role": (catalogue.role_name, reason.role_id),
     }
     told = {name: label(of(one), one) for name, (of, one) in named.items() if one is not None}
+    if reason.rule_id is not None:
+        told["rule_id"] = reason.rule_id
     return say(language, key, **told)

@@ -18,10 +18,12 @@ from graphrec.recommend.path_answer import respond
 from graphrec.recommend.path_bounds import budget_of, rules_of, state_with
 from graphrec.recommend.path_budget import Budget
 from graphrec.recommend.path_goals import Goal, goals_of, open_goals
+from graphrec.recommend.path_ruled import name_rules, ruled
 from graphrec.recommend.path_rules import Rules, Scorer
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.path_solve import Solution, solve
 from graphrec.recommend.path_words import with_words
+from graphrec.rules.planning import PlannerInputs
 
 
 def plan(
@@ -32,6 +34,7 @@ def plan(
     scorer: Scorer | None = None,
     now: datetime | None = None,
     keep: Iterable[str] = (),
+    rulings: PlannerInputs | None = None,
 ) -> PathResponse:
     """The path that reaches the target with the fewest hours.
 
@@ -43,6 +46,7 @@ def plan(
         scorer: Course ids -> fit, higher is better; decides among plans of equal hours.
         now: Start of study where the request names none; None: the clock.
         keep: Course ids of a former plan, preferred as pinned ones are.
+        rulings: Of the business rules in force for the learner, as ``path_ruled`` finds them.
 
     Raises:
         UnknownIdError: The catalogue does not hold the target; ``where`` names the field.
@@ -55,15 +59,17 @@ def plan(
     budget = budget_of(request, catalogue, start, warnings)
     rules = rules_of(request, catalogue, state, completed, warnings)
     rules = replace(rules, pinned=rules.pinned | kept)
+    if rulings is not None:
+        rules = ruled(rules, rulings)
     if request.target.role_id is not None and not goals:
         warnings.append(f"The role '{request.target.role_id}' needs no skill.")
-    courses = [*request.must_take, *filter(None, [request.target.course_id])]
+    courses = [*rules.demanded, *request.must_take, *filter(None, [request.target.course_id])]
     courses = [c for c in dict.fromkeys(courses) if c not in state.completed]
     solution = _steered(rules, open_goals(goals, state), courses, budget, scorer)
     if solution.rules.pinned != rules.pinned:
         warnings.append("pin: not applied, since more can be reached without it.")
     warnings.extend(f"{note.target}: {note.why}" for note in solution.course_missed)
-    answer = respond(request, solution, goals, start, warnings, kept)
+    answer = name_rules(respond(request, solution, goals, start, warnings, kept), rules)
     answer = with_alternatives(answer, request, solution, budget)
     return with_words(answer, request, catalogue)
 

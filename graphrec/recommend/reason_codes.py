@@ -105,6 +105,7 @@ PATH_CODES: Final[Mapping[str, ReasonCode]] = MappingProxyType(
         "prerequisite_skill_of": ReasonCode(("TEACHES", "PREREQUISITE_OF")),
         "required_by": ReasonCode(("REQUIRES",)),
         "in_progress": ReasonCode(("ENROLLED",)),
+        "required": ReasonCode(("RULED",)),
         "must_take": ReasonCode(("ASKED",)),
         "pinned": ReasonCode(("ASKED",)),
         "kept": ReasonCode(("ASKED",)),

@@ -30,10 +30,9 @@ from graphrec.recommend.engine import Engine
 from graphrec.recommend.explorer import read_explorer
 from graphrec.recommend.knobs import Knobs
 from graphrec.recommend.learners import Learner, LearnerReader
-from graphrec.recommend.mastery import ANONYMOUS
 from graphrec.recommend.model_io import read_pipeline
+from graphrec.recommend.path_planner import known, plan_for
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
-from graphrec.recommend.paths import plan
 from graphrec.recommend.preparing import is_prepared, prepare
 from graphrec.recommend.ruled import Asked, RulesKeeper, Trial, pick_many, trial
 from graphrec.recommend.schemas import (
@@ -231,13 +230,15 @@ class Recommender:
     def path(self, request: PathRequest, keep: Sequence[str] = ()) -> PathResponse:
         """Plan the way to a target, with a former plan's courses (``keep``) where they still do.
 
+        Business rules are obeyed as by recommendations.
+
         Raises:
             UnknownIdError: The target or the learner does not exist.
         """
-        state = ANONYMOUS
+        engine, learner = self._engine, None
         if request.learner_id is not None:
-            state = self._known_learner(request.learner_id).state
-        return plan(request, self.catalogue, state, keep=keep)
+            learner = self.learners.get(request.learner_id)
+        return plan_for(request, engine.catalogue, learner, engine.rules, keep=keep)
 
     def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
         """Courses near another one, hidden ones left out.
@@ -256,7 +257,7 @@ class Recommender:
         """
         catalogue = self._engine.catalogue
         _known_role(catalogue, role_id, "role")
-        return skill_gap(self._known_learner(learner_id).state, role_id, catalogue)
+        return skill_gap(known(self.learners.get(learner_id)).state, role_id, catalogue)
 
     def ingest(self, events: Sequence[Mapping[str, Any]]) -> list[EventOutcome]:
         """Take in events; when it returns, the accepted ones are durable.
@@ -357,16 +358,6 @@ class Recommender:
             if learner is not None:
                 return learner  # read again in microseconds: keeping it would only cost memory
         return self.learners.get(learner_id)
-
-    def _known_learner(self, learner_id: str) -> Learner:
-        learner = self.learners.get(learner_id)
-        if not learner.is_known:
-            raise UnknownIdError(
-                f"There is no learner '{learner_id}'.",
-                where="learner_id",
-                remedy="Leave learner_id out and send 'completed' or 'mastered' instead.",
-            )
-        return learner
 
     def _read_catalogue(self) -> Catalogue:
         return Catalogue.from_tables(self.store.export_snapshot(CATALOGUE_TABLES))

@@ -14,7 +14,8 @@ class PlannerInputs:
     Attributes:
         must_take: Course ids that a path contains, the earliest due first.
         exclude: Course ids that it must not contain, by id.
-        before: (first, then): where a path has both, ``first`` comes in an earlier step.
+        before: (first, then) -> the rule that says so: where a path has both, ``first`` comes
+            in an earlier step.
         costs: Course id -> amount, in ``currency``.
         currency: ISO 4217; "" without prices.
         sources: Course id of ``must_take`` or ``exclude`` -> the rule that says so.
@@ -22,7 +23,7 @@ class PlannerInputs:
 
     must_take: tuple[str, ...]
     exclude: tuple[str, ...]
-    before: tuple[tuple[str, str], ...]
+    before: dict[tuple[str, str], str]
     costs: dict[str, float]
     currency: str
     sources: dict[str, str]
@@ -37,11 +38,13 @@ def planner_inputs(active: ActiveRules) -> PlannerInputs:
     must_take = tuple(c for c in active.required if c not in active.withheld)
     sources = {c: active.required[c].id for c in must_take}
     sources |= {c: rule.id for c, rule in active.withheld.items()}
-    before = {(first, then) for then, rules in active.ahead.items() for first, _ in rules}
+    before = {
+        (first, then): rule.id for then, rules in active.ahead.items() for first, rule in rules
+    }
     return PlannerInputs(
         must_take=must_take,
         exclude=tuple(sorted(active.withheld)),
-        before=tuple(sorted(before)),
+        before=dict(sorted(before.items())),
         costs={course_id: amount for course_id, (amount, _) in sorted(active.prices.items())},
         currency=next((currency for _, currency in active.prices.values()), ""),
         sources=sources,

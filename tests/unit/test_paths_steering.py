@@ -85,6 +85,25 @@ def test_a_course_in_the_plan_is_not_called_out_of_reach() -> None:
     assert answer.warnings[0].startswith("late: ")
 
 
+def test_a_prerequisite_counts_at_any_level() -> None:
+    """``both`` may add ``late`` at once; only ``deep``, after it, takes ``early`` to its level."""
+    world = World(
+        {"both": {"hours": 1.0}, "deep": {"hours": 1.0}, "again": {"hours": 1.0}},
+        ["early", "late"],
+        {
+            "both": {"early": 1.0, "late": 3.0},
+            "deep": {"early": 3.0},
+            "again": {"late": 2.0},
+        },
+        [("deep", "both", None)],
+        {("late", "early")},
+    )
+    request = {"target": {"skill_levels": {"early": 3.0, "late": 2.0}}}
+    answer = plan(parse_request(request), Catalogue.from_tables(world.tables()))
+    Judge(world, request).check(answer.model_dump())
+    assert _steps(answer) == [["both"], ["deep"]]
+
+
 def test_a_skill_is_planned_to_its_level() -> None:
     world = World(
         {"basic": {"hours": 1.0}, "deep": {"hours": 9.0}},
