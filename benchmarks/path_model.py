@@ -162,14 +162,15 @@ def _takeable(
 
 
 def _lost(catalogue: Catalogue, state: LearnerState, gone: set[str], needed: set[str]) -> set[str]:
-    """Skills out of reach: untaught ones, and all that build on them and are not held."""
+    """Skills out of reach: untaught ones, and all that build on them; held ones bar nothing."""
     gone, size = set(gone), -1
     while size != len(gone):
         size = len(gone)
+        barring = gone - state.mastered.keys()
         gone |= {
             s
-            for s in needed
-            if s not in state.mastered and gone & set(catalogue.prerequisites_of(s))
+            for s in needed - state.mastered.keys()
+            if barring & set(catalogue.prerequisites_of(s))
         }
     return gone
 
