@@ -35,7 +35,7 @@ test: setup ## lint, types, import direction, and every test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest
 
 lint: setup ## ruff and the import direction
 	@$(BIN)/ruff check .

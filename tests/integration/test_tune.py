@@ -67,7 +67,7 @@ def interrupt(home: Path, words: list[str]) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tune")
-    rows = walks(num_learners=9_000).histories  # so many that Ctrl-C comes in time
+    rows = walks(num_learners=3_000).histories  # so many that Ctrl-C comes in time
     bounds = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
     lines = [f"u{i} {' '.join(map(str, rows.items[a:b]))}" for i, (a, b) in enumerate(bounds)]
     (path / "walks.txt").write_text("\n".join(lines) + "\n")
