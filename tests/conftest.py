@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Two OpenMP threads on two busy cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what stands behind "&" with Ctrl-C ignored, and a process started from it inherits
+# that; a caught signal, though, is set back by exec, so what a test interrupts can be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
