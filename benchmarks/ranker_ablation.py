@@ -24,7 +24,7 @@ from graphrec.cli.common import open_graph, settings_for
 from graphrec.dataset import Dataset, Histories
 from graphrec.evaluate.calibration import expected_error, reliability
 from graphrec.events.splits import HeldOut, hold_out_last
-from graphrec.features.ranking_tables import course_facts
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.features.signals import LearnerSignals, with_signals
 from graphrec.models.fitting import default_config, fit_neural
 from graphrec.models.registry import MODEL_NAMES
@@ -95,14 +95,12 @@ def build(told: argparse.Namespace, console: Console) -> World:
     fitted = fit_models(train, asked, fit_neural=neural, names=names, report=console.print)
     pipeline = compose(fitted.models, asked, seed=told.seed, report=console.print)
 
-    def pool(sample: Validation, part: HeldOut) -> Pool:
-        few = sampled(len(part.targets), told.seed)
-        roles = [signals.role_ids[row] for row in part.rows[few]] if signals.role_ids else ()
-        facts = course_facts(tables, train, roles)
-        chosen = Validation(sample.inputs.take(few), sample.targets[few], sample.signals.take(few))
-        return Pool.of(pipeline, chosen, facts, None if part.times is None else part.times[few])
+    facts = CourseColumns.from_tables(tables).facts(train)
 
-    return World(pipeline, pool(asked, held), pool(tested, last))
+    def pool(sample: Validation) -> Pool:
+        return Pool.of(pipeline, sample.take(sampled(len(sample.targets), told.seed)), facts)
+
+    return World(pipeline, pool(asked), pool(tested))
 
 
 def sampled(num: int, seed: int) -> np.ndarray:
@@ -113,7 +111,8 @@ def sampled(num: int, seed: int) -> np.ndarray:
 
 def question(part: HeldOut, signals: LearnerSignals) -> Validation:
     """What is asked of the learners held out."""
-    return Validation(part.inputs, part.targets, signals.take(part.rows).before(part.times))
+    told = signals.take(part.rows).before(part.times)
+    return Validation(part.inputs, part.targets, told, part.times)
 
 
 def measure(world: World, console: Console) -> dict[str, Any]:

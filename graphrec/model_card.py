@@ -103,11 +103,30 @@ def _models(bundle: Bundle) -> Iterator[str]:
     yield f"## Models\n\n{_table(heads, rows)}"
     if weights:
         yield "\nWeights are those of a history of mean length, on scores made comparable."
+    yield from _ranker(_mapping(manifest, "ranker"))
     for name, reason in _mapping(manifest, "skipped").items():
         yield f"\nWithout `{name}`: {reason}."
     for name, config in _mapping(manifest, "config", "models").items():
         told = orjson.dumps(config, option=orjson.OPT_SORT_KEYS).decode()
         yield f"\nConfiguration of `{name}`: `{told}`"
+
+
+def _ranker(told: Mapping[str, Any]) -> Iterator[str]:
+    """Whether a ranker corrects the blend, and why; nothing where training did not say."""
+    if not told:
+        return
+    if reason := told.get("reason"):
+        yield f"\nNo ranker corrects the blend: {reason}"
+        return
+    now, before = (_decimal(told.get(key)) for key in ("ndcg@10", "ndcg@10_without"))
+    measured = f"NDCG@10 {now} against {before} (+-{_decimal(told.get('standard_error'))})"
+    if not told.get("is_on"):
+        yield f"\nNo ranker corrects the blend: it did not win by more than chance, {measured}."
+        return
+    yield f"\nA ranker of {told.get('num_trees')} trees corrects the blend: {measured}, each half"
+    yield "of the learners ranked by what the other taught. What its splits gain by most:"
+    gains = sorted(_mapping(told, "gains").items(), key=lambda one: -one[1])[:5]
+    yield ", ".join(f"`{name}` {_decimal(share, '.0%')}" for name, share in gains) + "."
 
 
 def _validation(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="Share of a list's places given to courses that few learners took or none.",
     )
 
+    ranker: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: the bundle's ranker corrects the blend, where it has one. off: not.",
+    )
     rules: str = Field(
         default="",
         description="Empty: none. A YAML file of business rules over recommendations.",

@@ -23,6 +23,7 @@ from graphrec.dataset import Dataset
 from graphrec.errors import BundleError, TrainingError
 from graphrec.evaluate.on_validation import validation_figures
 from graphrec.events.splits import hold_out_last
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
 from graphrec.graph.snapshot import Snapshot
@@ -41,6 +42,8 @@ from graphrec.recommend.compose import (
 from graphrec.recommend.explorer import Explorer, write_explorer
 from graphrec.recommend.explorer_fit import Exploration, with_untaken
 from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
+from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.ranker_fit import fit_ranking
 from graphrec.recommend.validate import Validated, validate_pipeline
 from graphrec.version import __version__
 from training.cluster import require_ray
@@ -141,7 +144,7 @@ def train(
     )
     held = hold_out_last(dataset.histories, min_length=2, seed=options.seed, max_learners=most)
     known = signals.take(held.rows).before(held.times)
-    validation = Validation(held.inputs, held.targets, known)
+    validation = Validation(held.inputs, held.targets, known, held.times)
     log(_describe(data, dataset, len(held.rows)))
     work_dir = store_dir / "training" / _key(data, options)
     train_set = dataset.with_histories(held.train)
@@ -157,12 +160,13 @@ def train(
         )
     models = with_untaken(fitted.models, train_set)
     pipeline = compose(models, validation, seed=options.seed, report=log)
-    validated = validate_pipeline(pipeline, validation, seed=options.seed)
-    log(f"pipeline: {validated.describe()} on validation")
-    figures = validation_figures(pipeline, train_set, validation, seed=options.seed)
     told = Exploration.learn(pipeline, train_set, validation, seed=options.seed, report=log)
+    columns = CourseColumns.from_tables(data.tables)
+    validated, figures = _ranked(pipeline, columns, train_set, validation, options.seed, log)
     refit_simple(pipeline, dataset, log)
     explorer = told.publish(pipeline, dataset)
+    if pipeline.ranking is not None:
+        pipeline.ranking = pipeline.ranking.over(columns.facts(dataset))
     whole = TrainedPipeline(pipeline, dataset.items, dataset.has_commitments, fitted.parameters)
     figures["exploration"] = told.figures()
     info = _info(data, options, fitted, validated, train_set) | figures
@@ -171,6 +175,23 @@ def train(
     is_champion, verdict = decide(bundles, bundle, validated, dataset)
     _sweep(store_dir / "training", keep=work_dir)
     return Trained(bundle, is_champion, verdict, fitted, pipeline.blend.describe())
+
+
+def _ranked(
+    pipeline: Pipeline,
+    columns: CourseColumns,
+    train_set: Dataset,
+    validation: Validation,
+    seed: int,
+    log: Any,
+) -> tuple[Validated, dict[str, Any]]:
+    """Put a ranker over the blend where it wins, and measure the pipeline on validation."""
+    facts = columns.facts(train_set)
+    ranked = fit_ranking(pipeline, validation, facts, seed=seed, report=log)
+    validated = ranked.validated or validate_pipeline(pipeline, validation, seed=seed)
+    log(f"pipeline: {validated.describe()} on validation")
+    figures = validation_figures(pipeline, train_set, validation, ranked.halves, seed=seed)
+    return validated, figures | {"ranker": ranked.figures()}
 
 
 def _describe(data: Data, dataset: Dataset, num_held: int) -> str:

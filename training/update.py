@@ -19,6 +19,7 @@ from graphrec.dataset import Dataset
 from graphrec.errors import MissingExtraError, SourceError, TrainingError
 from graphrec.features.changes import Changes, find_changes
 from graphrec.features.dataset import dataset_from_tables
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.features.signals import with_signals
 from graphrec.features.summary import summarise
 from graphrec.models.fitting import config_type
@@ -94,7 +95,14 @@ def update(
     before = _before(parent, trained, old, dataset)
     work_dir = store_dir / "training" / f"update-{_key(parent, new, config)}"
     refreshed = refresh(
-        before, dataset, signals, config, run_dir=work_dir, report=log, progress=log.epoch
+        before,
+        dataset,
+        signals,
+        config,
+        columns=CourseColumns.from_tables(new.tables),
+        run_dir=work_dir,
+        report=log,
+        progress=log.epoch,
     )
     kept = TrainedPipeline(
         refreshed.pipeline, dataset.items, trained.has_commitments, refreshed.parameters
@@ -107,14 +115,16 @@ def update(
         write_explorer(writer, explorer)
 
     bundle = bundles.publish(write, info=info)
-    asked = None
-    if bundles.alias(CHAMPION) == parent.id:
-        is_told = refreshed.now.num_learners >= _MIN_ASKED
-        before_ndcg = refreshed.before.metrics["ndcg@10"]
-        asked = before_ndcg, refreshed.margin if is_told else np.inf
+    asked = _compared(refreshed) if bundles.alias(CHAMPION) == parent.id else None
     is_champion, verdict = decide(bundles, bundle, refreshed.now, dataset, asked)
     shutil.rmtree(work_dir, ignore_errors=True)
     return Updated(bundle, parent.id, changes, is_champion, verdict, refreshed)
+
+
+def _compared(refreshed: Refreshed) -> tuple[float, float]:
+    """NDCG@10 of the bundle as it was, and the noise of the difference."""
+    is_told = refreshed.now.num_learners >= _MIN_ASKED
+    return refreshed.before.metrics["ndcg@10"], refreshed.margin if is_told else np.inf
 
 
 def nothing_new(parent: Bundle) -> str:
@@ -201,6 +211,7 @@ def _info(
             "before": refreshed.before.metrics,
             "margin": round(refreshed.margin, 5),
             "blend": refreshed.blend,
+            "ranker": refreshed.ranker,
             "trained": before,
         },
         "data": summarise(new.tables),

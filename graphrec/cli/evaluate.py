@@ -34,6 +34,7 @@ from graphrec.errors import MissingExtraError, ParameterError
 from graphrec.evaluate.cold_run import COLD_PROTOCOLS, ColdProtocol
 from graphrec.evaluate.files import Format
 from graphrec.evaluate.protocols import Evaluation, Protocol, evaluate, split
+from graphrec.features.ranking_tables import NO_COLUMNS, CourseColumns
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals, with_signals
 from graphrec.models.config_file import Fields, config_for
 from graphrec.models.fitting import Validation, checkpoint_key, exactly, fit_neural
@@ -83,19 +84,21 @@ def evaluate_command(
     log = StepLog()
     names = _names(models)
     configs = read_configs(config, log, seed=seed)
-    dataset, test, signals, described = _read(data, file_format, store)
+    dataset, test, signals, columns, described = _read(data, file_format, store)
     log(f"{described}: {len(dataset.learners):,} learners, {dataset.num_items:,} items")
 
     fit = _fit(workers, checkpoints, log, configs, seed)
     shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
     if protocol in COLD_PROTOCOLS:
         _check_cold(test, curve=curve or refit)
-        cold = run_cold(dataset, signals, protocol, **shared)
+        cold = run_cold(dataset, signals, columns, protocol, **shared)
         result = cold_as_json(cold, described, protocol, seed)
         show = partial(print_cold, cold, described, protocol)
     else:
         task = split(dataset, test, protocol, seed, signals)
-        found = evaluate(task, protocol, curve=curve, refit=fit if refit else None, **shared)
+        refit_neural = fit if refit else None
+        shared |= {"columns": columns}
+        found = evaluate(task, protocol, curve=curve, refit=refit_neural, **shared)
         result = _as_json(found, described, protocol, seed)
         show = partial(print_evaluation, found, described, protocol)
     result |= {"configs": configs} if configs else {}
@@ -137,16 +140,17 @@ def _names(models: str) -> tuple[str, ...]:
 
 def _read(
     data: Path | None, file_format: Format | None, store: Path | None
-) -> tuple[Dataset, Histories | None, LearnerSignals, str]:
-    """Interactions, a published split's test, signals and a name: of a bare file or the graph."""
+) -> tuple[Dataset, Histories | None, LearnerSignals, CourseColumns, str]:
+    """Interactions, a published split's test, signals, columns and a name: of a file or graph."""
     bare = read_bare(data, file_format)
     if data is not None and bare is not None:
-        return bare.dataset, bare.test, NO_SIGNALS, data.name
+        return bare.dataset, bare.test, NO_SIGNALS, NO_COLUMNS, data.name
     settings = settings_for(store)
     with open_graph(settings) as graph:
         tables = graph.export_snapshot(list(TABLES))
     dataset, signals = with_signals(tables)
-    return dataset, None, signals, str(settings.store_dir)
+    columns = CourseColumns.from_tables(tables)
+    return dataset, None, signals, columns, str(settings.store_dir)
 
 
 def _fit(
@@ -213,6 +217,7 @@ def _as_json(found: Evaluation, data: str, protocol: str, seed: int) -> dict[str
         "slices": found.slices,
         "validation": fitted.validation,
         "weights": found.weights,
+        "ranker": found.ranker,
         "epochs": fitted.epochs,
         "skipped": fitted.skipped,
         **({"curve": found.curve} if found.curve else {}),

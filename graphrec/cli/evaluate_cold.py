@@ -15,6 +15,7 @@ from graphrec.evaluate.cold_run import (
     evaluate_cold_courses,
     evaluate_few_shot,
 )
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.features.signals import LearnerSignals
 from graphrec.models.registry import MODEL_NAMES
 from graphrec.recommend.compose import FitNeural, Report
@@ -26,6 +27,7 @@ _WHERE = {"all": "of all", "cold": "of cold"}
 def run_cold(
     dataset: Dataset,
     signals: LearnerSignals,
+    columns: CourseColumns,
     protocol: str,
     *,
     fit_neural: FitNeural,
@@ -37,7 +39,13 @@ def run_cold(
     run = evaluate_cold_courses if protocol == "cold-course" else evaluate_few_shot
     wanted = [name for name in names if name in (*MODEL_NAMES, "pipeline")]
     return run(
-        dataset, fit_neural=fit_neural, signals=signals, names=wanted, seed=seed, report=report
+        dataset,
+        fit_neural=fit_neural,
+        signals=signals,
+        columns=columns,
+        names=wanted,
+        seed=seed,
+        report=report,
     )
 
 

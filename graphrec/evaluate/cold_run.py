@@ -23,6 +23,8 @@ from graphrec.evaluate.cold import chance, measure, split_cold_courses
 from graphrec.evaluate.few_shot import measure_few_shot, split_few_shot
 from graphrec.evaluate.rows import published
 from graphrec.events.splits import hold_out_last
+from graphrec.features.ranking_facts import CourseFacts
+from graphrec.features.ranking_tables import NO_COLUMNS, CourseColumns
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
 from graphrec.models.base import Model
 from graphrec.models.cold_items import with_cold_items
@@ -48,6 +50,7 @@ from graphrec.recommend.explorer_fit import (
     with_untaken,
 )
 from graphrec.recommend.pipeline import POPULARITY, Pipeline
+from graphrec.recommend.ranker_fit import fit_ranking
 
 ColdProtocol = Literal["cold-course", "few-shot"]
 COLD_PROTOCOLS: tuple[str, ...] = get_args(ColdProtocol)
@@ -56,6 +59,9 @@ EXPLORED = f"{PIPELINE}+exploration"
 
 _LISTED = 20
 """Places of the lists that are measured."""
+
+Told = tuple[LearnerSignals, np.ndarray | None]
+"""Signals of those who are asked, and int64 [n] epoch ms at which each is."""
 
 Figures = dict[str, dict[str, float]]
 """Where (``all`` and ``cold``, or the number of events) -> metrics."""
@@ -86,6 +92,7 @@ def evaluate_cold_courses(
     names: Sequence[str] = (*MODEL_NAMES, PIPELINE),
     seed: int = 0,
     report: Report = lambda line: None,
+    columns: CourseColumns = NO_COLUMNS,
 ) -> ColdEvaluation:
     """Take a tenth of the courses out of training, and ask for them.
 
@@ -96,6 +103,7 @@ def evaluate_cold_courses(
         names: Rows wanted; ``pipeline`` is composed of the models beside it and popularity.
         seed: Of the split and of samples.
         report: Told of each step.
+        columns: What is known of the courses, for the pipeline's ranker.
 
     Raises:
         ParameterError: No course has enough learners, or there is nobody to ask.
@@ -119,7 +127,10 @@ def evaluate_cold_courses(
     if PIPELINE in names:
         report("pipeline: learning the blend")
         told = task.known(signals).take(questions.learners).before(questions.times)
-        scores = _published_scores(fitted.models, train, validation, told, seed, report)
+        facts = columns.facts(train)
+        scores = _published_scores(
+            fitted.models, train, validation, facts, (told, questions.times), seed, report
+        )
         results |= {name: row(score) for name, score in scores.items()}
     asked = dict.fromkeys(ranked, len(questions))
     return ColdEvaluation(results, fitted, asked, int(task.is_cold.sum()))
@@ -134,6 +145,7 @@ def evaluate_few_shot(
     seed: int = 0,
     is_panel: bool = False,
     report: Report = lambda line: None,
+    columns: CourseColumns = NO_COLUMNS,
 ) -> ColdEvaluation:
     """Take a fifth of the learners out of training, and show their first events.
 
@@ -157,9 +169,13 @@ def evaluate_few_shot(
     }
     if PIPELINE in names:
         pipeline = compose(dict(fitted.models), validation, seed=seed, report=report)
-        results[PIPELINE] = row(
-            lambda num: _pipeline_score(pipeline, task.signals(signals, num), everything)
-        )
+        fit_ranking(pipeline, validation, columns.facts(train), seed=seed, report=report)
+
+        def composed(num: int) -> Score:
+            told = task.signals(signals, num), task.questions[num].times
+            return _pipeline_score(pipeline, told, everything)
+
+        results[PIPELINE] = row(composed)
     asked = {str(num): len(questions) for num, questions in task.questions.items()}
     return ColdEvaluation(results, fitted, asked)
 
@@ -173,7 +189,7 @@ def _validation(known: Dataset, signals: LearnerSignals, seed: int) -> tuple[Dat
     """Training without each learner's newest course, and what everything is chosen on."""
     held = hold_out_last(known.histories, min_length=2, seed=seed + 1)
     told = signals.take(held.rows).before(held.times)
-    return known.with_histories(held.train), Validation(held.inputs, held.targets, told)
+    return known.with_histories(held.train), Validation(held.inputs, held.targets, told, held.times)
 
 
 def _fit(
@@ -216,7 +232,8 @@ def _published_scores(
     models: dict[str, Model],
     train: Dataset,
     validation: Validation,
-    told: LearnerSignals,
+    facts: CourseFacts,
+    told: Told,
     seed: int,
     report: Report,
 ) -> dict[str, Callable[[np.ndarray], Score]]:
@@ -226,13 +243,15 @@ def _published_scores(
         models: Fitted on ``train``.
         train: What was learned from.
         validation: What the blends are learned on.
-        told: Signals of those who are asked.
+        facts: Of ``train``.
+        told: Of those who are asked.
         seed: Of samples.
         report: Told of each step.
     """
     content = _content(models, train)
     if content is None:
         pipeline = compose(dict(models), validation, seed=seed, report=report)
+        fit_ranking(pipeline, validation, facts, seed=seed, report=report)
         return {PIPELINE: lambda mask: _pipeline_score(pipeline, told, mask)}
     with_content = {**models, "content": content}
     placed = compose(with_untaken(with_content, train), validation, seed=seed, report=report)
@@ -245,8 +264,10 @@ def _published_scores(
     blend = learn_exploration(placed, train, validation, seed=seed)
     explorer = fit_explorer(placed, train, blend)
     if explorer is not None:
+        # By the blend alone: a ranker will have learned from these very learners.
         report(exploration_cost(placed, explorer, validation, seed=seed).describe())
-        found[EXPLORED] = lambda mask: _explored_score(placed, explorer, told, mask)
+        found[EXPLORED] = lambda mask: _explored_score(placed, explorer, told[0], mask)
+    fit_ranking(placed, validation, facts, seed=seed, report=report)
     return found
 
 
@@ -266,13 +287,17 @@ def _explored_score(
     return score
 
 
-def _pipeline_score(pipeline: Pipeline, signals: LearnerSignals, is_ranked: np.ndarray) -> Score:
-    """Blended scores of what the pipeline retrieves among ``is_ranked``, -inf elsewhere."""
+def _pipeline_score(pipeline: Pipeline, told: Told, is_ranked: np.ndarray) -> Score:
+    """Scores of what the pipeline retrieves among ``is_ranked``, -inf elsewhere."""
 
     def score(histories: Histories, rows: np.ndarray) -> np.ndarray:
-        part = signals.take(rows).dense()
-        candidates, scores = pipeline.candidates(histories, signals=part, allowed=is_ranked)
-        blended, _ = pipeline.blend.score(scores, candidates, histories.lengths)
-        return as_dense(candidates, blended, pipeline.num_items)
+        signals, moments = told[0].take(rows), None if told[1] is None else told[1][rows]
+        candidates, scores = pipeline.candidates(
+            histories, signals=signals.dense(), allowed=is_ranked
+        )
+        found = pipeline.score(
+            candidates, scores, histories, role_ids=signals.role_ids, moments=moments
+        )
+        return as_dense(candidates, found, pipeline.num_items)
 
     return score

@@ -1,4 +1,7 @@
-"""What novelty costs: the pipeline at several weights of the knob, on validation."""
+"""What novelty costs: the blend at several weights of the knob, on validation.
+
+Without a ranker, which has learned from these very learners.
+"""
 
 from __future__ import annotations
 

@@ -25,8 +25,10 @@ from graphrec.evaluate.rows import (
     composed_pipeline,
     pipeline_score,
     published,
+    ranked_pipeline,
 )
 from graphrec.events.splits import HeldOut, hold_out_last
+from graphrec.features.ranking_tables import NO_COLUMNS, CourseColumns
 from graphrec.features.signals import NO_SIGNALS, LearnerSignals
 from graphrec.models.registry import BASELINES, MODEL_NAMES, ROW_NAMES
 from graphrec.recommend.compose import (
@@ -59,6 +61,7 @@ class Task:
         targets: int [n], or test histories of the n learners (split-full).
         whole: ``train`` with the validation items, for the rows that are fitted again.
         signals: Of the test learners, by part.
+        moments: int64 [n], epoch ms each took its target at, -1 unknown; None: nobody's.
     """
 
     train: Dataset
@@ -67,6 +70,7 @@ class Task:
     targets: np.ndarray | Histories
     whole: Dataset
     signals: LearnerSignals = NO_SIGNALS
+    moments: np.ndarray | None = None
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Evaluation:
         results: Model -> metrics and seconds; only test figures.
         fitted: Models, seconds, validation metrics, what was skipped.
         weights: Part -> weight in the pipeline's blend.
+        ranker: Whether a ranker corrects the blend, and why.
         beyond: Row -> the figures of ``graphrec.evaluate.beyond``; of the test too.
         slices: Row -> ``history`` and ``course_age`` -> accuracy of each slice of the test.
         calibration: Of the pipeline's scores; {} without it, and with several right items.
@@ -86,6 +91,7 @@ class Evaluation:
     results: dict[str, dict[str, float]]
     fitted: Fitted
     weights: dict[str, float] = field(default_factory=dict)
+    ranker: dict[str, Any] = field(default_factory=dict)
     beyond: dict[str, dict[str, float | None]] = field(default_factory=dict)
     slices: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
@@ -132,7 +138,7 @@ def split(
     train, validation = _train(dataset, held.train), _validation(held, signals)
     known = signals.take(last.rows).before(last.times)
     whole = _train(dataset, last.train)
-    return Task(train, validation, last.inputs, last.targets, whole, known)
+    return Task(train, validation, last.inputs, last.targets, whole, known, last.times)
 
 
 def _train(dataset: Dataset, histories: Histories) -> Dataset:
@@ -140,7 +146,8 @@ def _train(dataset: Dataset, histories: Histories) -> Dataset:
 
 
 def _validation(held: HeldOut, signals: LearnerSignals) -> Validation:
-    return Validation(held.inputs, held.targets, signals.take(held.rows).before(held.times))
+    told = signals.take(held.rows).before(held.times)
+    return Validation(held.inputs, held.targets, told, held.times)
 
 
 def evaluate(
@@ -153,6 +160,7 @@ def evaluate(
     report: Report = lambda line: None,
     curve: bool = False,
     refit: RefitNeural | None = None,
+    columns: CourseColumns = NO_COLUMNS,
 ) -> Evaluation:
     """Fit, choose on validation, and score the test once a model.
 
@@ -168,6 +176,7 @@ def evaluate(
         curve: Measure on validation what novelty costs the pipeline.
         refit: How graph and sequence are trained again for the rows of
             ``graphrec.evaluate.refit``; None: no such rows.
+        columns: What is known of the courses, for the ranker.
 
     Raises:
         ParameterError: The protocol or the curve does not fit what is asked.
@@ -195,9 +204,11 @@ def evaluate(
             rows.add(name, published(model), fitted.seconds[name])
     found = Evaluation(rows.results, fitted, beyond=rows.beyond, slices=rows.slices)
     if wants_pipeline:
-        composed = _add_pipeline(found, rows, task, names, seed=seed, report=report, curve=curve)
+        composed = _add_pipeline(
+            found, rows, task, names, columns, seed=seed, report=report, curve=curve
+        )
         if refit is not None:
-            _add_refitted(found, rows, task, composed, refit, report)
+            _add_refitted(found, rows, task, composed, refit, columns, report)
     return found
 
 
@@ -215,6 +226,7 @@ def _add_pipeline(
     rows: Rows,
     task: Task,
     names: Sequence[str],
+    columns: CourseColumns,
     *,
     seed: int,
     report: Report,
@@ -228,7 +240,7 @@ def _add_pipeline(
     if len(baseline) == len(_BASELINE_PARTS) and {"ease", "sequence_rules"} <= set(names):
         start = time.perf_counter()
         simple = composed_pipeline(rows.asked, baseline, task.validation, seed, report)
-        score = pipeline_score(simple, task.signals, rows.asked)
+        score = pipeline_score(simple, task.signals, rows.asked, task.moments)
         rows.add(BASELINE_BLEND, score, time.perf_counter() - start)
         composed[BASELINE_BLEND] = simple
     report("pipeline: learning the blend")
@@ -241,7 +253,12 @@ def _add_pipeline(
         num_learners = min(len(task.validation.targets), MAX_TUNED)
         report(f"pipeline: what novelty costs, on {num_learners:,} learners of validation")
         found.curve = novelty_curve(pipeline, task.validation, rows.catalogue, seed=seed)
+    start = time.perf_counter()
+    facts = columns.facts(task.train)
+    fit = ranked_pipeline(pipeline, rows.asked, task.validation, facts, seed, report)
+    found.ranker = fit.figures()
     report("pipeline: scoring the test")
+    seconds += time.perf_counter() - start
     _score_pipeline(found, rows, pipeline, task, seconds)
     return composed | {"pipeline": pipeline}
 
@@ -252,6 +269,7 @@ def _add_refitted(
     task: Task,
     composed: Mapping[str, Pipeline],
     refit: RefitNeural,
+    columns: CourseColumns,
     report: Report,
 ) -> None:
     """A row for each composed pipeline, fitted again with the validation items."""
@@ -261,15 +279,17 @@ def _add_refitted(
     )
     for name, pipeline in composed.items():
         start = time.perf_counter()
-        again = refitted_pipeline(pipeline, task.whole, neural, report)
+        facts = columns.facts(task.whole)
+        again = refitted_pipeline(pipeline, task.whole, neural, facts, report)
         cost = time.perf_counter() - start + (seconds if name == "pipeline" else 0.0)
-        rows.add(name + SUFFIX, pipeline_score(again, task.signals, rows.asked), cost)
+        score = pipeline_score(again, task.signals, rows.asked, task.moments)
+        rows.add(name + SUFFIX, score, cost)
 
 
 def _score_pipeline(
     found: Evaluation, rows: Rows, pipeline: Pipeline, task: Task, seconds: float
 ) -> None:
-    score = pipeline_score(pipeline, task.signals, rows.asked)
+    score = pipeline_score(pipeline, task.signals, rows.asked, task.moments)
     if not isinstance(task.targets, np.ndarray):
         # The blend says which course is the next one, not which are right among several.
         rows.add("pipeline", score, seconds)

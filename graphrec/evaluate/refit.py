@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
+from graphrec.features.ranking_facts import CourseFacts
 from graphrec.models.base import Model
 from graphrec.models.registry import BASELINES, NEURAL
 from graphrec.models.training import Outcome
@@ -57,14 +58,19 @@ def refit_models(
 
 
 def refitted_pipeline(
-    pipeline: Pipeline, whole: Dataset, neural: Mapping[str, Model], report: Report
+    pipeline: Pipeline,
+    whole: Dataset,
+    neural: Mapping[str, Model],
+    facts: CourseFacts,
+    report: Report,
 ) -> Pipeline:
-    """The pipeline with its blend and choices, and models that know the validation items.
+    """The pipeline with its blend, ranker and choices, and models that know the validation items.
 
     Args:
         pipeline: Composed on validation; left as it is.
         whole: Training with the validation items.
         neural: Of ``refit_models``.
+        facts: Of ``whole``.
         report: Told of each step.
     """
     models = {
@@ -74,5 +80,6 @@ def refitted_pipeline(
     }
     again = Pipeline(models, indexes=build_indexes(models), signals=pipeline.signals)
     again.blend = pipeline.blend
+    again.ranking = None if pipeline.ranking is None else pipeline.ranking.over(facts)
     refit_simple(again, whole, report)
     return again

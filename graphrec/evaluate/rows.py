@@ -12,12 +12,13 @@ from graphrec.dataset import Dataset, Histories
 from graphrec.evaluate.asked import Asked, Score, Watch, as_dense
 from graphrec.evaluate.beyond import BeyondAccuracy, Catalogue
 from graphrec.evaluate.slices import Slicing, by_course_age, by_history
+from graphrec.features.ranking_facts import CourseFacts
 from graphrec.features.signals import LearnerSignals
 from graphrec.models.base import Model
-from graphrec.models.blend import Blend
 from graphrec.models.itemitem import ItemItemModel
 from graphrec.recommend.compose import MAX_BLENDED, Report, Validation, compose, learn_blend
 from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.ranker_fit import RankingFit, fit_ranking
 
 NUM_SAMPLED = 100
 """Unseen items beside the target, of loo-100."""
@@ -94,31 +95,55 @@ def composed_pipeline(
     """Compose the models, and learn the blend under the protocol."""
     pipeline = compose(dict(models), validation, seed=seed, report=report)
     if asked.is_sampled:
-        pipeline.blend = _sampled_blend(pipeline, validation, seed)
+        sample = validation.sample(MAX_BLENDED, seed)
+        forced = _sampled(pipeline, sample, seed).sampled_items
+        pipeline.blend = learn_blend(pipeline, sample, forced=forced)
     return pipeline
 
 
-def _sampled_blend(pipeline: Pipeline, validation: Validation, seed: int) -> Blend:
-    """The blend learned where a target stands among sampled items, as the test will ask."""
-    sample = validation.sample(MAX_BLENDED, seed)
-    asked = Asked(sample.inputs, sample.targets, NUM_SAMPLED, pipeline.num_items, seed + 7)
-    return learn_blend(pipeline, sample, forced=asked.sampled_items)
+def ranked_pipeline(
+    pipeline: Pipeline,
+    asked: Asked,
+    validation: Validation,
+    facts: CourseFacts,
+    seed: int,
+    report: Report,
+) -> RankingFit:
+    """Learn a ranker over a composed pipeline under the protocol; it is on where it wins."""
+    forced = None
+    if asked.is_sampled:
+        forced = _sampled(pipeline, validation.sample(MAX_BLENDED, seed), seed).sampled_items
+    return fit_ranking(pipeline, validation, facts, seed=seed, forced=forced, report=report)
 
 
-def pipeline_score(pipeline: Pipeline, signals: LearnerSignals, asked: Asked) -> Score:
-    """Dense blended scores: -inf where an item is no candidate.
+def _sampled(pipeline: Pipeline, sample: Validation, seed: int) -> Asked:
+    """Validation's targets among sampled items, as the test of loo-100 will ask."""
+    return Asked(sample.inputs, sample.targets, NUM_SAMPLED, pipeline.num_items, seed + 7)
+
+
+def pipeline_score(
+    pipeline: Pipeline,
+    signals: LearnerSignals,
+    asked: Asked,
+    moments: np.ndarray | None = None,
+) -> Score:
+    """Dense scores of a pipeline: -inf where an item is no candidate.
 
     Args:
-        pipeline: With its blend.
+        pipeline: As it ranks.
         signals: Of the learners who are asked.
         asked: Whose samples, where it has some, are the candidates.
+        moments: int64 [n], epoch ms each is asked at, -1 unknown; None: now.
     """
 
     def score(histories: Histories, rows: np.ndarray) -> np.ndarray:
-        part = signals.take(rows).dense()
+        part = signals.take(rows)
         forced = asked.sampled_items(rows) if asked.is_sampled else None
-        candidates, scores = pipeline.candidates(histories, signals=part, forced=forced)
-        blended, _ = pipeline.blend.score(scores, candidates, histories.lengths)
-        return as_dense(candidates, blended, pipeline.num_items)
+        candidates, scores = pipeline.candidates(histories, signals=part.dense(), forced=forced)
+        asked_at = None if moments is None else moments[rows]
+        found = pipeline.score(
+            candidates, scores, histories, role_ids=part.role_ids, moments=asked_at
+        )
+        return as_dense(candidates, found, pipeline.num_items)
 
     return score

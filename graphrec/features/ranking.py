@@ -42,7 +42,7 @@ class Feature:
 
 def _known(asked: Asked, facts: CourseFacts) -> np.ndarray:
     """Share of a candidate's skills that courses taken teach, float32 [m]."""
-    return facts.skill_share(asked.histories, asked.owners, asked.items)
+    return facts.skill_share(asked.held(facts), asked.owners, asked.items)
 
 
 DECLARED: tuple[Feature, ...] = (
@@ -72,7 +72,7 @@ DECLARED: tuple[Feature, ...] = (
         "gap_per_hour",
         "gap",
         "Share of the target role's skills that are missing and taught here, by hour.",
-        lambda a, f: f.gap_per_hour(a.histories, a.owners, a.items),
+        lambda a, f: f.gap_per_hour(a.role_rows, a.held(f), a.owners, a.items),
         "roles",
     ),
     Feature(
@@ -155,6 +155,18 @@ def active_features(parts: Sequence[str], facts: CourseFacts) -> tuple[Feature, 
     """The features that the data allows, in their order."""
     has = facts.has
     return (*part_features(parts), *(f for f in DECLARED if not f.needs or f.needs in has))
+
+
+def named_features(names: Sequence[str], parts: Sequence[str]) -> tuple[Feature, ...]:
+    """Features by their names.
+
+    Raises:
+        ValueError: This version has no feature of a name.
+    """
+    known = {feature.name: feature for feature in (*part_features(parts), *DECLARED)}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"there is no ranking feature {unknown[0]!r}")
+    return tuple(known[name] for name in names)
 
 
 def ranking_features(asked: Asked, facts: CourseFacts, features: Sequence[Feature]) -> np.ndarray:

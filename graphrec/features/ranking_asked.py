@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 
 from graphrec.dataset import Histories
-from graphrec.features.ranking_facts import DAY_MS
+from graphrec.features.ranking_facts import DAY_MS, CourseFacts
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Asked:
         blended: float32 [m], the learned blend.
         parts: Names of the p parts.
         moments: int64 [n], epoch ms at which each asks, -1 unknown; None: their last event's.
+        roles: int64 [n], row of the facts' role that each aims at, -1 none; None: nobody aims.
     """
 
     histories: Histories
@@ -32,6 +34,19 @@ class Asked:
     blended: np.ndarray
     parts: tuple[str, ...]
     moments: np.ndarray | None = None
+    roles: np.ndarray | None = None
+    _held: list[sp.csr_array] = field(default_factory=list, repr=False)
+
+    def held(self, facts: CourseFacts) -> sp.csr_array:
+        """Learner by skill, 1 where a course taken teaches it; of one ``facts``, made once."""
+        if not self._held:
+            self._held.append(facts.held(self.histories))
+        return self._held[0]
+
+    @property
+    def role_rows(self) -> np.ndarray:
+        """``roles``, with -1 for all where nobody aims; int64 [n]."""
+        return np.full(len(self.histories), -1) if self.roles is None else self.roles
 
     @cached_property
     def last_times(self) -> np.ndarray:

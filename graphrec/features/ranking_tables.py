@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 
 from graphrec.dataset import Dataset
 from graphrec.events.simulator_arrays import LEVELS
 from graphrec.features.ranking_facts import CourseFacts
 
 
-def course_facts(
-    tables: Mapping[str, pa.Table], train: Dataset, role_ids: Sequence[str | None] = ()
-) -> CourseFacts:
-    """Facts of a snapshot's courses.
+@dataclass(frozen=True)
+class CourseColumns:
+    """What native tables say of courses and roles beside what a dataset holds.
 
-    Args:
-        tables: Native tables.
-        train: What is learned from, without what is held out.
-        role_ids: The role each learner asked aims at; () where none is known.
+    Attributes:
+        course_ids: Of the n courses.
+        hours: float32 [n], 0 unknown.
+        levels: float32 [n], -1 unknown.
+        needs: Role -> skills it needs.
     """
-    courses = tables["courses"]
-    hours = [max(float(hours or 0), 0.0) for hours in courses["hours"].to_pylist()]
-    levels = [_level(level) for level in courses["level"].to_pylist()]
-    rows = train.items.indices(courses["course_id"].to_pylist())
-    return CourseFacts(
-        train,
-        _placed(rows, hours, 0.0, train.num_items),
-        _placed(rows, levels, -1.0, train.num_items),
-        _needs(tables, train, role_ids) if any(role_ids) else None,
-    )
+
+    course_ids: tuple[str, ...] = ()
+    hours: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    levels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
+        """Columns of a snapshot."""
+        courses = tables["courses"]
+        hours = [max(float(hours or 0), 0.0) for hours in courses["hours"].to_pylist()]
+        levels = [_level(level) for level in courses["level"].to_pylist()]
+        needs: dict[str, list[str]] = {}
+        for row in tables["needs"].to_pylist():
+            needs.setdefault(row["role_id"], []).append(row["skill_id"])
+        return cls(
+            tuple(courses["course_id"].to_pylist()),
+            np.asarray(hours, np.float32),
+            np.asarray(levels, np.float32),
+            {role_id: tuple(skills) for role_id, skills in sorted(needs.items())},
+        )
+
+    def facts(self, dataset: Dataset) -> CourseFacts:
+        """Facts of a dataset's courses.
+
+        Args:
+            dataset: What is learned from, without what is held out.
+        """
+        rows = dataset.items.indices(self.course_ids)
+        skills = [dataset.skills.indices(wanted) for wanted in self.needs.values()]
+        edges = [(role, skill) for role, known in enumerate(skills) for skill in known.tolist()]
+        needs = np.asarray([edge for edge in edges if edge[1] >= 0], np.int64).reshape(-1, 2).T
+        return CourseFacts.of(
+            dataset,
+            hours=_placed(rows, self.hours, 0.0, dataset.num_items),
+            levels=_placed(rows, self.levels, -1.0, dataset.num_items),
+            role_ids=tuple(self.needs),
+            role_needs=np.ascontiguousarray(needs),
+        )
+
+
+NO_COLUMNS = CourseColumns()
+"""Of bare data: interactions, and nothing of the courses."""
 
 
 def _level(text: str | None) -> float:
@@ -45,28 +79,11 @@ def _level(text: str | None) -> float:
         return -1.0
 
 
-def _placed(rows: np.ndarray, values: list[float], absent: float, size: int) -> np.ndarray:
-    """Values in the rows of a dataset's items, float32 [size]."""
+def _placed(rows: np.ndarray, values: np.ndarray, absent: float, size: int) -> np.ndarray | None:
+    """Values in the rows of a dataset's items, float32 [size]; None: nobody says."""
+    is_known = (rows >= 0) & (values != absent)
+    if not is_known.any():
+        return None
     placed = np.full(size, absent, np.float32)
-    is_known = rows >= 0
-    placed[rows[is_known]] = np.asarray(values, np.float32)[is_known]
+    placed[rows[is_known]] = values[is_known]
     return placed
-
-
-def _needs(
-    tables: Mapping[str, pa.Table], train: Dataset, role_ids: Sequence[str | None]
-) -> sp.csr_array:
-    """Learner by skill, 1 where the learner's role needs it; float32."""
-    of_role: dict[str, list[str]] = {}
-    for row in tables["needs"].to_pylist():
-        of_role.setdefault(row["role_id"], []).append(row["skill_id"])
-    rows, columns = [], []
-    for learner, role_id in enumerate(role_ids):
-        skills = train.skills.indices(of_role.get(role_id or "", []))
-        columns += skills[skills >= 0].tolist()
-        rows += [learner] * int((skills >= 0).sum())
-    shape = (len(role_ids), len(train.skills))
-    needs = sp.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-    needs.sum_duplicates()
-    needs.data[:] = 1.0
-    return needs

@@ -41,6 +41,9 @@ class Ranker:
     Attributes:
         onnx: Bytes of the graph.
         names: Features, in the order of its columns.
+
+    Raises:
+        ValueError: The graph cannot be read, or has other columns.
     """
 
     def __init__(self, onnx: bytes, names: tuple[str, ...]) -> None:
@@ -49,9 +52,15 @@ class Ranker:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.onnx, self.names = onnx, names
-        self._session = onnxruntime.InferenceSession(
-            onnx, options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                onnx, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's have no base of their own
+            raise ValueError(f"the ranker's graph cannot be read: {error}") from error
+        shape = self._session.get_inputs()[0].shape
+        if shape[-1] != len(names):
+            raise ValueError(f"a ranker of {shape[-1]} features is given {len(names)}")
 
     def correction(self, features: np.ndarray) -> np.ndarray:
         """What the trees add to the blend (features float32 [m, k]); float32 [m]."""

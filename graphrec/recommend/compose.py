@@ -62,11 +62,19 @@ class Validation:
         inputs: Histories of n learners.
         targets: int [n], the item each took next.
         signals: Of the same learners, by part.
+        moments: int64 [n], epoch ms each took the item at, -1 unknown; None: of nobody.
     """
 
     inputs: Histories
     targets: np.ndarray
     signals: LearnerSignals = NO_SIGNALS
+    moments: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray) -> Validation:
+        """What is asked of learners ``rows`` (int [m])."""
+        moments = None if self.moments is None else self.moments[rows]
+        inputs, targets = self.inputs.take(rows), self.targets[rows]
+        return Validation(inputs, targets, self.signals.take(rows), moments)
 
     def sample(self, num: int, seed: int) -> Validation:
         """At most ``num`` learners, chosen at random."""
@@ -74,7 +82,7 @@ class Validation:
             return self
         rows = np.random.default_rng(seed).choice(len(self.targets), num, replace=False)
         rows.sort()
-        return Validation(self.inputs.take(rows), self.targets[rows], self.signals.take(rows))
+        return self.take(rows)
 
 
 @dataclass

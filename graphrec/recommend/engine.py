@@ -230,7 +230,7 @@ class Engine:
         signals = LearnerSignals(self.num_trained, views, self.trained_roles, roles).dense()
         vectors = pipeline.encode(histories) if vectors is None else vectors
         found = pipeline.shortlist(
-            histories, size, allowed=allowed, signals=signals, vectors=vectors
+            histories, size, allowed=allowed, signals=signals, vectors=vectors, role_ids=roles
         )
         if self.explorer is None or not num_explored:
             return found
@@ -276,7 +276,7 @@ class Engine:
         assert self.trained is not None  # noqa: S101 - asked by pick and pick_many
         items = ranking.items[row]
         found = int((items >= 0).sum())
-        shares, parts = ranking.shares[row, :found], self.trained.pipeline.parts
+        shares, parts = ranking.shares[row, :found], self.trained.pipeline.terms
         if shares.shape[1] > len(parts):
             parts = (*parts, NOVELTY)
         warm = Picked.of(items[:found], ranking.scores[row, :found], shares, parts, "pipeline")

@@ -232,7 +232,7 @@ def exploration_cost(
     sample = validation.sample(MAX_TUNED, seed)
     gains = np.zeros((len(sample.targets), 2))
     for rows in batches(len(sample.targets), pipeline.num_items):
-        part = Validation(sample.inputs.take(rows), sample.targets[rows], sample.signals.take(rows))
+        part = sample.take(rows)
         plain, explored = explored_lists(pipeline, explorer, part, _CUT, share=share)
         for column, lists in enumerate((plain, explored)):
             hits = lists == sample.targets[rows][:, None]
@@ -265,7 +265,12 @@ def explored_lists(
     }
     indexed = {name: vectors[name] for name in pipeline.indexes}
     shortlists = pipeline.shortlist(
-        asked.inputs, k, allowed=open_to, signals=signals, vectors=indexed
+        asked.inputs,
+        k,
+        allowed=open_to,
+        signals=signals,
+        vectors=indexed,
+        role_ids=asked.signals.role_ids,
     )
     plain = pipeline.rerank(shortlists, k).items.astype(np.int64)
     fresh = explorer.rank(asked.inputs, k, allowed=open_to, signals=signals, vectors=vectors)

@@ -110,7 +110,8 @@ def as_known_before(asked: Validation, item_rows: np.ndarray, num_old: int) -> V
     roles = None if signals.roles is None else signals.roles.over(new_rows)
     views = None if signals.views is None else in_rows(signals.views, item_rows)
     before = LearnerSignals(num_old, views, roles, signals.role_ids)
-    return Validation(in_rows(asked.inputs, item_rows), item_rows[asked.targets], before)
+    inputs = in_rows(asked.inputs, item_rows)
+    return Validation(inputs, item_rows[asked.targets], before, asked.moments)
 
 
 def in_rows(histories: Histories, item_rows: np.ndarray) -> Histories:

@@ -2,7 +2,8 @@
 
 ``items`` (Parquet: course_id by dense row), ``models/<name>`` (safetensors),
 ``parameters/<name>`` (safetensors: weights of a neural model, which only an update reads),
-``index/<name>/``, ``pipeline`` (JSON: parts, signals, blend, configuration).
+``index/<name>/``, ``pipeline`` (JSON: parts, signals, blend, configuration). Where a ranker is on:
+``ranking/ranker.onnx``, ``ranking/facts`` (safetensors) and ``ranking/ranking`` (JSON).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from graphrec.models.itemknn import ItemKNNModel
 from graphrec.models.popularity import PopularityModel
 from graphrec.models.registry import model_class
 from graphrec.recommend.pipeline import POPULARITY, Pipeline, PipelineConfig
+from graphrec.recommend.ranking_io import read_ranking, write_ranking
 
 NEIGHBOURS = "itemknn"
 """The part that knows how many learners took both of two courses."""
@@ -84,6 +86,8 @@ def write_pipeline(writer: BundleWriter, trained: TrainedPipeline) -> None:
     for name, parameters in trained.parameters.items():
         if name in pipeline.models:
             writer.arrays(f"parameters/{name}", parameters)
+    if pipeline.ranking is not None:
+        write_ranking(writer, pipeline.ranking)
     writer.json(
         "pipeline",
         {
@@ -137,6 +141,7 @@ def _read(bundle: Bundle) -> TrainedPipeline:
         config=PipelineConfig(**description["config"]),
         signals=description["signals"],
     )
+    pipeline.ranking = read_ranking(bundle, pipeline.parts, pipeline.num_items)
     items = IdMap(bundle.table("items")["course_id"].to_pylist())
     if len(items) != pipeline.num_items:
         raise ValueError(f"{len(items)} ids for {pipeline.num_items} items")

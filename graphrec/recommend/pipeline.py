@@ -1,12 +1,14 @@
 """Stage 5, SERVE: histories in, ranked items out; one code for one learner and for many.
 
 Each model (a *part*) retrieves its best items, the embedding models through the index;
-the union is filtered, scored by every part and ranked by the learned blend.
+the union is filtered, scored by every part and ranked by the learned blend, which a ranker
+corrects where it earned its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ from graphrec.index.base import ItemIndex
 from graphrec.models.base import EmbeddingModel, Model
 from graphrec.models.blend import Blend, Candidates, standardise
 from graphrec.models.popularity import PopularityModel
+from graphrec.recommend.ranking_layer import RANKER, Blended, RankingLayer
 
 POPULARITY = "popularity"
 NOVELTY = "novelty"
@@ -50,8 +53,8 @@ class Shortlists:
 
     Attributes:
         items: int32 [n, m], best first when they were made, -1 where fewer were eligible.
-        scores: float32 [n, m, parts + 1], each part's standardised over all that was
-            retrieved, and ``NOVELTY``.
+        scores: float32 [n, m, terms + 1], each part's standardised over all that was
+            retrieved, what the ranker adds where there is one, and ``NOVELTY``.
         lengths: int64 [n], of the histories.
         explored: int32 [n, e], courses to explore, best first, -1 where there are fewer;
             None: there is nothing to explore.
@@ -77,7 +80,7 @@ class Ranking:
     Attributes:
         items: int32 [n, k], -1 where fewer were eligible.
         scores: float32 [n, k].
-        shares: float32 [n, k, parts]: what each part has in the score; with novelty asked
+        shares: float32 [n, k, terms]: what each term has in the score; with novelty asked
             for, one column more.
     """
 
@@ -95,6 +98,7 @@ class Pipeline:
         indexes: Part name -> index over its item vectors; parts without one are searched
             exactly.
         signals: Names of the parts that come with a request, not from a model.
+        ranking: Corrects the blend; None: the blend ranks.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class Pipeline:
         indexes: Mapping[str, ItemIndex] | None = None,
         config: PipelineConfig | None = None,
         signals: Sequence[str] = (),
+        ranking: RankingLayer | None = None,
     ) -> None:
         self.models = dict(models)
         self.indexes = {name: index for name, index in (indexes or {}).items() if name in models}
@@ -113,11 +118,23 @@ class Pipeline:
         self.num_items = int(self.models[POPULARITY].score(Histories.from_lists([[]])).shape[1])
         flat = np.zeros((2, len(self.parts)))
         self.blend = blend or Blend(self.parts, flat)
+        self.ranking = ranking
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts of the score, in the blend's order."""
         return (*self.models, *self.signals)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of what a score is the sum of: the parts, and the ranker where there is one."""
+        return self.parts if self.ranking is None else (*self.parts, RANKER)
+
+    def ranked_by(self, blend: Blend, ranking: RankingLayer | None) -> Pipeline:
+        """The same models under another blend and ranker."""
+        other = copy(self)
+        other.blend, other.ranking = blend, ranking
+        return other
 
     def encode(self, histories: Histories) -> Vectors:
         """Session vectors of the indexed parts, to be kept while a history stands."""
@@ -171,6 +188,30 @@ class Pipeline:
         ]
         return Candidates(indptr, items), np.stack(columns, axis=1).astype(np.float32)
 
+    def score(
+        self,
+        candidates: Candidates,
+        scores: np.ndarray,
+        histories: Histories,
+        *,
+        role_ids: Sequence[str | None] = (),
+        moments: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Scores to rank candidates by, float32 [nnz].
+
+        Args:
+            candidates: Of n learners.
+            scores: float32 [nnz, parts], as ``candidates`` gives them.
+            histories: Of the learners.
+            role_ids: The role each aims at; () where nobody says.
+            moments: int64 [n], epoch ms each asks at; None: now.
+        """
+        blended, _ = self.blend.score(scores, candidates, histories.lengths)
+        if self.ranking is None:
+            return blended
+        best = Blended(candidates, standardise(scores, candidates), blended, self.parts)
+        return np.asarray(blended + self.ranking.correction(best, histories, role_ids, moments))
+
     def shortlist(
         self,
         histories: Histories,
@@ -179,8 +220,9 @@ class Pipeline:
         allowed: np.ndarray | None = None,
         signals: Signals | None = None,
         vectors: Vectors | None = None,
+        role_ids: Sequence[str | None] = (),
     ) -> Shortlists:
-        """The ``size`` best candidates of each learner (arguments as ``candidates``)."""
+        """The ``size`` best candidates of each learner (arguments as ``candidates``, ``score``)."""
         candidates, scores = self.candidates(
             histories, allowed=allowed, signals=signals, vectors=vectors
         )
@@ -189,17 +231,22 @@ class Pipeline:
         standard = standardise(np.concatenate([scores, known], axis=1), candidates)
         weights = self.blend.weights_for(lengths)[candidates.owners]
         blended = (standard[:, :-1] * weights).sum(axis=1)
+        if self.ranking is not None:
+            best = Blended(candidates, standard[:, :-1], blended, self.parts)
+            correction = self.ranking.correction(best, histories, role_ids)
+            standard = np.insert(standard, len(self.parts), correction, axis=1)
+            blended = blended + correction
         items = np.full((len(lengths), size), -1, np.int32)
-        kept = np.zeros((len(lengths), size, len(self.parts) + 1), np.float32)
+        kept = np.zeros((len(lengths), size, len(self.terms) + 1), np.float32)
         for row in range(len(lengths)):
             start, end = candidates.indptr[row : row + 2]
-            best = top_positions(blended[start:end], size) + start
-            items[row, : len(best)] = candidates.items[best]
-            kept[row, : len(best)] = standard[best]
+            first = top_positions(blended[start:end], size) + start
+            items[row, : len(first)] = candidates.items[first]
+            kept[row, : len(first)] = standard[first]
         return Shortlists(items, kept, lengths)
 
     def rerank(self, shortlists: Shortlists, k: int, *, novelty: float = 0.0) -> Ranking:
-        """The ``k`` best of each shortlist by the blend as it stands.
+        """The ``k`` best of each shortlist by blend and ranker as they stand.
 
         Args:
             shortlists: As ``shortlist`` made them.
@@ -208,11 +255,10 @@ class Pipeline:
                 ``graphrec.recommend.novelty`` has it.
         """
         weights = self.blend.weights_for(shortlists.lengths)[:, None, :]
-        if novelty:
-            asked = np.full((len(weights), 1, 1), -novelty, np.float32)
-            shares = shortlists.scores * np.concatenate([weights, asked], axis=2)
-        else:
-            shares = shortlists.scores[:, :, :-1] * weights
+        added = [1.0] * (len(self.terms) - len(self.parts)) + [-novelty] * bool(novelty)
+        asked = np.broadcast_to(np.array(added, np.float32), (len(weights), 1, len(added)))
+        weights = np.concatenate([weights, asked], axis=2)
+        shares = shortlists.scores[:, :, : weights.shape[2]] * weights
         blended = np.where(shortlists.items >= 0, shares.sum(axis=2), np.float32(-np.inf))
         best = np.argsort(-blended, axis=1, kind="stable")[:, :k]
         rows = np.arange(len(best))[:, None]

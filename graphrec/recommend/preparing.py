@@ -41,7 +41,7 @@ def prepare(engine: Engine, learners: LearnerReader, should_stop: Callable[[], b
     prepared = begun(engine, learners)
     if prepared is None:
         num_explored = 0 if engine.explorer is None else EXPLORED
-        num_columns = len(trained.pipeline.parts) + 1
+        num_columns = len(trained.pipeline.terms) + 1
         prepared = engine.prepared = Prepared(table, SHORTLISTED, num_columns, num_explored)
     while not should_stop():
         chunk = prepared.next(_CHUNK)

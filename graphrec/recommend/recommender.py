@@ -374,6 +374,8 @@ class Recommender:
         try:
             bundle = self._bundles.load(CHAMPION)
             trained, explorer = read_pipeline(bundle), read_explorer(bundle)
+            if self.settings.ranker == "off":
+                trained.pipeline.ranking = None
         except BundleError as error:
             self._unusable = (champion, str(error))
             rows = self.store.run("course_popularity")

@@ -2,8 +2,8 @@
 
 Closed-form models are fitted again; graph and sequence go on from their weights
 (``graphrec.models.warm_start``); the blend is kept, or learned again where enough new
-events are held out. Both pipelines, as it was and as it is, are asked for the same new
-events, which neither has seen.
+events are held out. A ranker is kept with its blend, over the facts as they are now. Both
+pipelines, as it was and as it is, are asked for the same new events, which neither has seen.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pydantic import BaseModel
 
 from graphrec.dataset import Dataset
 from graphrec.errors import TrainingError
+from graphrec.features.ranking_facts import CourseFacts
+from graphrec.features.ranking_tables import NO_COLUMNS, CourseColumns
 from graphrec.features.signals import LearnerSignals
 from graphrec.models.base import Model
 from graphrec.models.content import ContentModel
@@ -71,6 +73,7 @@ class Refreshed:
         margin: Standard error of the difference of their NDCG@10, a learner each.
         epochs: Pass that was taken of each neural model; 0: the old model, new items placed.
         blend: "kept" or "learned again".
+        ranker: "kept", why it was dropped, or "" where there was none.
         validation: Metrics of each model on the held-out events.
         seconds: Wall seconds of each model.
     """
@@ -81,6 +84,7 @@ class Refreshed:
     now: Validated
     margin: float
     blend: str
+    ranker: str = ""
     epochs: dict[str, int] = field(default_factory=dict)
     validation: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -92,6 +96,7 @@ def refresh(
     signals: LearnerSignals,
     config: WarmStartConfig,
     *,
+    columns: CourseColumns = NO_COLUMNS,
     run_dir: Path | None = None,
     report: Report = lambda line: None,
     progress: Progress | None = None,
@@ -103,6 +108,7 @@ def refresh(
         dataset: All that is known now; every item of ``before.dataset`` is in it.
         signals: Of the same learners.
         config: How graph and sequence are trained on.
+        columns: What is known of the courses now, for the ranker.
         run_dir: Folder of checkpoints, to go on from after an interruption.
         report: Told of each step.
         progress: Told of each pass.
@@ -114,13 +120,14 @@ def refresh(
     held = hold_out_new(dataset.histories, is_new, config.seed)
     train = dataset.with_histories(held.train)
     known = signals.take(held.rows).before(held.times)
-    asked = Validation(held.train.take(held.rows), held.targets, known)
+    asked = Validation(held.train.take(held.rows), held.targets, known, held.times)
     report(f"{is_new.sum():,} courses taken anew; {len(held.rows):,} held out to choose by")
     done = _Update(before, train, asked, held.is_new, config, run_dir, progress)
     for name in before.pipeline.models:
         report(f"{name}: {'going on' if name in NEURAL else 'fitting'}")
         done.update(name)
     pipeline = done.pipeline()
+    ranker = _keep_ranker(pipeline, before.pipeline, columns.facts(train))
     stale = own_gains(before.pipeline, done.asked_before())
     gains, blend = _blended(pipeline, asked, config.seed)
     found = Refreshed(
@@ -130,13 +137,25 @@ def refresh(
         summary(gains),
         float((gains - stale).std() / max(np.sqrt(len(gains)), 1.0)) if len(gains) else 0.0,
         blend,
+        ranker,
         done.epochs,
         done.validation,
         done.seconds,
     )
-    report(f"before: {found.before.describe()}; now: {found.now.describe()}, blend {blend}")
+    told = f"blend {blend}" + (f", ranker {ranker}" if ranker else "")
+    report(f"before: {found.before.describe()}; now: {found.now.describe()}, {told}")
     refit_simple(pipeline, dataset, report)
+    if pipeline.ranking is not None:
+        pipeline.ranking = pipeline.ranking.over(columns.facts(dataset))
     return found
+
+
+def _keep_ranker(pipeline: Pipeline, before: Pipeline, facts: CourseFacts) -> str:
+    """Give the updated pipeline the ranker there was, over newer facts; what came of it."""
+    if before.ranking is None:
+        return ""
+    pipeline.ranking = before.ranking.over(facts)
+    return "kept" if pipeline.ranking is not None else "dropped: the data lacks what it needs"
 
 
 class _Update:
@@ -220,9 +239,12 @@ class _Update:
 
 
 def _blended(pipeline: Pipeline, asked: Validation, seed: int) -> tuple[np.ndarray, str]:
-    """NDCG@10 of each learner asked, and which blend it is by: the better one."""
+    """NDCG@10 of each learner asked, and which blend it is by: the better one.
+
+    Under a ranker the blend is kept, for the ranker has learned to correct that very blend.
+    """
     gains = own_gains(pipeline, asked)
-    if len(gains) < MIN_BLENDED:
+    if len(gains) < MIN_BLENDED or pipeline.ranking is not None:
         return gains, "kept"
     again = cross_fitted(pipeline, asked, seed)
     if again.mean() <= gains.mean():

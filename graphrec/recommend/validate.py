@@ -68,12 +68,18 @@ def cross_fitted(pipeline: Pipeline, sample: Validation, seed: int = 0) -> np.nd
 
 
 def own_gains(pipeline: Pipeline, sample: Validation) -> np.ndarray:
-    """NDCG@10 of each learner by the pipeline's own blend, learned elsewhere; float64 [n]."""
+    """NDCG@10 of each learner by the pipeline as it ranks, learned elsewhere; float64 [n]."""
     if not len(sample.targets):
         return np.zeros(0)
     candidates, scores = retrieve(pipeline, sample)
-    blended, _ = pipeline.blend.score(scores, candidates, sample.inputs.lengths)
-    return _gains(blended, candidates, sample.targets)
+    found = pipeline.score(
+        candidates,
+        scores,
+        sample.inputs,
+        role_ids=sample.signals.role_ids,
+        moments=sample.moments,
+    )
+    return _gains(found, candidates, sample.targets)
 
 
 def summary(gains: np.ndarray) -> Validated:

@@ -24,12 +24,14 @@ from graphrec.demo.catalogue import load_catalogue
 from graphrec.errors import ParameterError
 from graphrec.events.simulator import SimulatorConfig, write_parquet
 from graphrec.events.splits import hold_out_last
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.features.signals import with_signals
 from graphrec.graph.store import GraphStore, open_store
 from graphrec.recommend.compose import Validation, compose, fit_models, refit_simple
 from graphrec.recommend.explorer import write_explorer
 from graphrec.recommend.explorer_fit import Exploration, with_untaken
 from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
+from graphrec.recommend.ranker_fit import fit_ranking
 from graphrec.recommend.schemas import CourseFilters, RecommendedCourse, RecommendRequest
 from graphrec.schema import TABLES
 from graphrec.settings import Settings, read_settings
@@ -81,16 +83,20 @@ def _add_untaken(tables: dict[str, list[dict[str, Any]]]) -> None:
     tables["requires"].append(lock)
 
 
-def publish(settings: Settings, store: GraphStore) -> None:
+def publish(settings: Settings, store: GraphStore, *, ranks: bool = False) -> None:
     """Publish as ``graphrec train`` does, without the neural models."""
-    dataset, signals = with_signals(store.export_snapshot(list(TABLES)))
+    tables = store.export_snapshot(list(TABLES))
+    dataset, signals = with_signals(tables)
     held = hold_out_last(dataset.histories, min_length=2, seed=0, max_learners=150)
     train = dataset.with_histories(held.train)
     known = signals.take(held.rows).before(held.times)
-    asked = Validation(held.inputs, held.targets, known)
+    asked = Validation(held.inputs, held.targets, known, held.times)
     fitted = fit_models(train, asked, fit_neural=None, names=MODELS)  # type: ignore[arg-type]
     pipeline = compose(with_untaken(fitted.models, train), asked)
     told = Exploration.learn(pipeline, train, asked)
+    if ranks:
+        facts = CourseColumns.from_tables(tables).facts(train)
+        assert fit_ranking(pipeline, asked, facts).layer is not None
     refit_simple(pipeline, dataset)
     explorer = told.publish(pipeline, dataset)
     assert explorer is not None
@@ -265,3 +271,31 @@ def test_values_out_of_range_are_refused(option: str, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, given)
         assert result.exit_code != 0
         assert option in result.output + str(result.exception), value
+
+
+def test_a_ranker_serves_where_the_bundle_has_one(
+    world: World, recommender: Recommender, tmp_path: Path
+) -> None:
+    pytest.importorskip("lightgbm", reason="the train extra is not installed")
+    settings = world.settings.model_copy(update={"store": tmp_path})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphrec.recommend.ranker_fit.ERRORS", -1e9)  # on, whether it wins or not
+        publish(settings, recommender.store, ranks=True)
+    ranked = Recommender.open(settings, store=recommender.store)
+    off = settings.model_copy(update={"ranker": "off"})
+    plain = Recommender.open(off, store=recommender.store)
+    learners = world.learners[:40]
+    differs = 0
+    for learner in learners:
+        courses, without = ask(ranked, learner), ask(plain, learner)
+        for course in courses:
+            assert course.is_exploration or "ranker" in course.scores
+            assert sum(course.scores.values()) == pytest.approx(course.score, abs=1e-4)
+        assert all("ranker" not in course.scores for course in without)
+        differs += ids(courses) != ids(without)
+    assert differs > 0
+    opened = Recommender.open(settings, store=recommender.store)
+    opened.preload()
+    opened.prepare()
+    for learner in learners:  # shortlists made before anybody asked are ranked alike
+        assert ids(ask(opened, learner)) == ids(ask(ranked, learner))

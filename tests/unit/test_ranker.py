@@ -113,7 +113,7 @@ def small_world() -> tuple[CourseFacts, Asked]:
         item_requires=np.asarray([[3, 3], [0, 2]]),
     )
     levels = np.asarray([1, 1, 2, -1], np.float32)
-    facts = CourseFacts(dataset, hours=np.asarray([1, 1, 3, 0], np.float32), levels=levels)
+    facts = CourseFacts.of(dataset, hours=np.asarray([1, 1, 3, 0], np.float32), levels=levels)
     asked = Asked(
         histories.take(np.asarray([0, 0])),
         np.asarray([0, 0, 1, 1]),
@@ -156,7 +156,7 @@ def test_what_happens_after_the_moment_is_not_known() -> None:
 def test_only_what_the_data_allows_is_active() -> None:
     facts, asked = small_world()
     histories = Histories(np.asarray([0, 1]), np.zeros(1, np.int32))
-    bare = CourseFacts(Dataset(IdMap(["a"]), IdMap(["c0"]), histories))
+    bare = CourseFacts.of(Dataset(IdMap(["a"]), IdMap(["c0"]), histories))
     names = {feature.name for feature in active_features(("ease",), bare)}
     assert names == {"score:ease", "rank:ease", "blend", "blend_rank", "history"}
     assert "gap_per_hour" not in {f.name for f in active_features(asked.parts, facts)}
@@ -176,7 +176,7 @@ def planted_pipeline() -> tuple[Pipeline, Validation, Dataset]:
 
 def test_half_is_ranked_by_what_the_other_half_taught() -> None:
     pipeline, validation, train = planted_pipeline()
-    pool = Pool.of(pipeline, validation, CourseFacts(train))
+    pool = Pool.of(pipeline, validation, CourseFacts.of(train))
     folds = Folds(pool)
     crossed = folds.rank(np.ones(len(folds.features), bool), RankerConfig(min_leaf=20))
     decision = crossed.decide()
