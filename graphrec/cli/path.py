@@ -15,21 +15,17 @@ from graphrec.cli.common import (
     LangOption,
     StoreOption,
     err_console,
-    open_graph,
     settings_for,
 )
 from graphrec.cli.path_formats import FormatOption, chosen_form, give_path
 from graphrec.errors import GraphrecError, InputError, ParameterError, SourceError, UnknownIdError
-from graphrec.graph.store import GraphStore
-from graphrec.recommend.catalogue import CATALOGUE_TABLES, Catalogue
-from graphrec.recommend.learners import Learner, LearnerReader
-from graphrec.recommend.path_planner import plan_for
-from graphrec.recommend.path_schemas import PathRequest, PathResponse, PathTarget, parse_request
-from graphrec.recommend.ruled import RulesKeeper
-from graphrec.rules.active import RuleBook
-from graphrec.rules.schema import RuleSet
+from graphrec.recommend.path_schemas import PathRequest, PathTarget, parse_request
+from graphrec.recommend.recommender import Recommender
 
 Ids = list[str] | None
+
+_MANY = 200
+"""From so many requests on, reading all learners at once is cheaper than one by one."""
 
 _FIELD_OF = {
     "learner": "learner_id",
@@ -100,11 +96,10 @@ def path(
     levels = {"to_skill_level": _levels(to_skill_level)}
     request = parse_request(_document(context.params | levels))
     settings = settings_for(store)
-    rules = RulesKeeper(settings.rules_path).rules
-    with open_graph(settings) as graph:
-        planner = _Planner(graph, rules)
-        answer = planner.answer(request)
-    give_path(answer, request, planner.catalogue, chosen, output)
+    with Recommender.open(settings) as recommender:
+        answer = recommender.path(request)
+        catalogue = recommender.catalogue
+    give_path(answer, request, catalogue, chosen, output)
 
 
 def _levels(given: Ids) -> dict[str, str] | None:
@@ -133,51 +128,25 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None:
     documents, settings = list(_read(requests)), settings_for(store)
-    rules = RulesKeeper(settings.rules_path).rules
-    with open_graph(settings) as graph:
-        num_failed = _write(_Planner(graph, rules).answers(documents), output)
+    with Recommender.open(settings) as recommender:
+        if len(documents) >= _MANY:
+            recommender.preload()
+        num_failed = _write(_answers(recommender, documents), output)
     noun = "request" if len(documents) == 1 else "requests"
     err_console.print(f"{len(documents)} {noun} answered, {num_failed} of them with an error.")
 
 
-class _Planner:
-    """Catalogue and learners of one graph, with the business rules."""
-
-    def __init__(self, graph: GraphStore, rules: RuleSet | None) -> None:
-        self.catalogue = Catalogue.from_tables(graph.export_snapshot(CATALOGUE_TABLES))
-        self._rules = None if rules is None else RuleBook(rules, self.catalogue)
-        self._reader = LearnerReader(
-            graph,
-            self.catalogue,
-            has_completions=bool(graph.run("has_completions")),
-            ttl_s=None,
-        )
-
-    def answer(self, request: PathRequest, learner: Learner | None = None) -> PathResponse:
-        """One answer.
-
-        Raises:
-            UnknownIdError: The learner or the target does not exist.
-        """
-        if request.learner_id is not None:
-            learner = learner or self._reader.get(request.learner_id)
-        return plan_for(request, self.catalogue, learner, self._rules)
-
-    def answers(self, documents: list[Any]) -> Iterator[dict[str, Any]]:
-        """Answers, or errors, in the order of the requests."""
-        parsed = [_parsed(document) for document in documents]
-        ids = [r.learner_id for r in parsed if isinstance(r, PathRequest) and r.learner_id]
-        unique = list(dict.fromkeys(ids))
-        learners = dict(zip(unique, self._reader.get_many(unique), strict=True))
-        for request in parsed:
-            if isinstance(request, GraphrecError):
-                yield _error(request)
-                continue
-            try:
-                learner = learners.get(request.learner_id) if request.learner_id else None
-                yield self.answer(request, learner).model_dump()
-            except GraphrecError as exc:
-                yield _error(exc)
+def _answers(recommender: Recommender, documents: list[Any]) -> Iterator[dict[str, Any]]:
+    """Answers, or errors, in the order of the requests."""
+    for document in documents:
+        request = _parsed(document)
+        if isinstance(request, GraphrecError):
+            yield _error(request)
+            continue
+        try:
+            yield recommender.path(request).model_dump()
+        except GraphrecError as exc:
+            yield _error(exc)
 
 
 def _parsed(document: Any) -> PathRequest | GraphrecError:

@@ -201,6 +201,39 @@ class Engine:
         num_known = histories.lengths + (0 if views is None else views.lengths)
         return found, num_known == 0
 
+    def fit(
+        self,
+        learner: Learner,
+        recent: Sequence[str],
+        role_id: str | None,
+        course_ids: Sequence[str],
+    ) -> dict[str, float]:
+        """How well courses fit a learner, higher is better.
+
+        By the blend over the courses asked; by popularity where nothing is known to go by.
+
+        Args:
+            learner: As read.
+            recent: Courses taken after the stored history, oldest first.
+            role_id: The role aimed at.
+            course_ids: Of the catalogue; those that the bundle does not know, and those taken,
+                are left out.
+        """
+        rows = self.items.indices(course_ids)
+        session = self.session(learner, recent)
+        if self.trained is None or session is None or session.is_empty:
+            return dict(zip(course_ids, self._popular[rows].tolist(), strict=True))
+        rows = rows[rows < self.num_trained]
+        if not len(rows):
+            return {}
+        signals = LearnerSignals(self.num_trained, session.views, self.trained_roles, [role_id])
+        candidates, scores = self.trained.pipeline.candidates(
+            session.history, signals=signals.dense(), vectors=session.vectors, forced=rows[None, :]
+        )
+        lengths = session.history.lengths
+        fit, _ = self.trained.pipeline.blend.score(scores, candidates, lengths)
+        return dict(zip(self.items.ids(candidates.items.tolist()), fit.tolist(), strict=True))
+
     def allowed(
         self,
         learner: Learner,

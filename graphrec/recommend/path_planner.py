@@ -13,6 +13,7 @@ from graphrec.errors import UnknownIdError
 from graphrec.recommend.catalogue import Catalogue
 from graphrec.recommend.learners import Learner
 from graphrec.recommend.mastery import ANONYMOUS
+from graphrec.recommend.path_rules import Scorer
 from graphrec.recommend.path_schemas import PathRequest, PathResponse
 from graphrec.recommend.paths import plan
 from graphrec.recommend.ruled import roles_of
@@ -27,6 +28,7 @@ def plan_for(
     rules: RuleBook | None = None,
     *,
     keep: Iterable[str] = (),
+    scorer: Scorer | None = None,
 ) -> PathResponse:
     """Plan the way to a target.
 
@@ -37,6 +39,7 @@ def plan_for(
         rules: Over the catalogue; those are obeyed that are in force today for the role held
             and for the one aimed at, which is the target where that is a role.
         keep: Course ids of a former plan, preferred where they still do.
+        scorer: Personal fit, which decides among plans of equal hours.
 
     Raises:
         UnknownIdError: The target or the learner does not exist.
@@ -52,7 +55,7 @@ def plan_for(
             roles = roles_of(learner, role or learner.target_role_id)
         rulings = planner_inputs(rules.in_force(roles, now.date()))
     state = ANONYMOUS if learner is None else learner.state
-    return plan(request, catalogue, state, now=now, keep=keep, rulings=rulings)
+    return plan(request, catalogue, state, scorer=scorer, now=now, keep=keep, rulings=rulings)
 
 
 def known(learner: Learner) -> Learner:

@@ -166,16 +166,17 @@ class Pipeline:
         is_candidate = np.zeros_like(barred)
         dense: dict[str, np.ndarray] = {}
         for name, model in self.models.items():
-            if name in self.indexes:
-                self._search(name, vectors[name], barred, is_candidate)
-            else:
+            if name not in self.indexes:
                 dense[name] = model.score(histories)
-                self._scan(name, dense[name], barred, is_candidate)
         for name in self.signals:
             dense[name] = _signal(signals, name, barred.shape)
-            self._scan(name, dense[name], barred, is_candidate)
-        if forced is not None:
-            is_candidate[:] = False
+        if forced is None:
+            for name in self.parts:
+                if name in dense:
+                    self._scan(name, dense[name], barred, is_candidate)
+                else:
+                    self._search(name, vectors[name], barred, is_candidate)
+        else:
             np.put_along_axis(is_candidate, forced, True, axis=1)
         is_candidate &= ~barred
         owners, items = np.nonzero(is_candidate)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -230,7 +230,8 @@ class Recommender:
     def path(self, request: PathRequest, keep: Sequence[str] = ()) -> PathResponse:
         """Plan the way to a target, with a former plan's courses (``keep``) where they still do.
 
-        Business rules are obeyed as by recommendations.
+        Business rules are obeyed as by recommendations; among plans of equal hours the models
+        say which courses fit the learner.
 
         Raises:
             UnknownIdError: The target or the learner does not exist.
@@ -238,7 +239,9 @@ class Recommender:
         engine, learner = self._engine, None
         if request.learner_id is not None:
             learner = self.learners.get(request.learner_id)
-        return plan_for(request, engine.catalogue, learner, engine.rules, keep=keep)
+        role_id = request.target.role_id or (learner and learner.target_role_id) or None
+        fit = partial(engine.fit, learner or self.learners.anonymous(), request.completed, role_id)
+        return plan_for(request, engine.catalogue, learner, engine.rules, keep=keep, scorer=fit)
 
     def similar(self, course_id: str, k: int = K_DEFAULT) -> list[SimilarCourse]:
         """Courses near another one, hidden ones left out.

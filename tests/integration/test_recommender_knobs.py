@@ -299,3 +299,32 @@ def test_a_ranker_serves_where_the_bundle_has_one(
     opened.prepare()
     for learner in learners:  # shortlists made before anybody asked are ranked alike
         assert ids(ask(opened, learner)) == ids(ask(ranked, learner))
+
+
+def test_plans_of_equal_hours_differ_by_what_fits_the_learner(recommender: Recommender) -> None:
+    catalogue = recommender.catalogue
+    learner = ranked_learner(recommender)
+    skill = next(s for s in sorted(catalogue.skills) if len(catalogue.courses_teaching(s)) >= 3)
+    courses = list(catalogue.courses_teaching(skill))
+    engine = recommender._engine
+    known = recommender.learners.get(learner)
+    fit = engine.fit(known, (), None, courses)
+    assert fit
+    assert set(fit) <= set(courses) - known.taken
+    assert fit == engine.fit(known, (), None, courses)
+    # Of somebody unknown nothing is known but what others took.
+    nobody = engine.fit(recommender.learners.anonymous(), (), None, courses)
+    assert list(nobody) == courses
+    most = max(courses, key=lambda c: engine.num_learners[engine.items.index(c)])
+    assert nobody[most] == max(nobody.values())
+    # Courses of this session count as taken.
+    recent = engine.fit(recommender.learners.anonymous(), (courses[0],), None, courses)
+    assert courses[0] not in recent
+    assert engine.fit(known, (), None, []) == {}
+
+
+def ranked_learner(recommender: Recommender) -> str:
+    """Some learner with a history."""
+    learner = recommender.example_learner()
+    assert learner is not None
+    return learner
