@@ -26,6 +26,8 @@ _DECIDING: Final = (
     "evaluate",
     "recommend/compose.py",
     "recommend/pipeline.py",
+    "recommend/ranker_fit.py",
+    "recommend/ranking_layer.py",
     "recommend/validate.py",
     "recommend/novelty.py",
 )
