@@ -105,26 +105,24 @@ def print_path(answer: PathResponse, catalogue: Catalogue) -> None:
 
 
 def _table(answer: PathResponse, catalogue: Catalogue) -> Table:
-    is_dated = any(step.starts_at for step in answer.steps)
-    dates = ("From", "To") if is_dated else ()
-    has_others = any(course.alternatives for step in answer.steps for course in step.courses)
-    others = ("Or instead",) if has_others else ()
-    heads = ("Step", *dates, "Course", "Hours", "Adds", "Because", *others)
-    table = Table(*heads, pad_edge=False, show_lines=True)
+    """A row a course; dates below the number of a step, so that 80 columns are enough."""
+    table = Table(pad_edge=False, show_lines=True)
+    for head in ("Step", "Course", "Hours", "Adds", "Because"):
+        table.add_column(head, overflow="fold", no_wrap=head in ("Step", "Hours"))
     for step in answer.steps:
-        span = (step.starts_at or "?", step.ends_at or "?") if is_dated else ()
-        for course in step.courses:
+        dates = [f"{day}" for day in (step.starts_at, step.ends_at) if day]
+        for place, course in enumerate(step.courses):
+            number = "\n".join([str(step.order), *(dates if place == 0 else [])])
             skills = [catalogue.skill_name(gain.skill_id) for gain in course.skills_gained]
             more = f", and {len(skills) - 6} more" if len(skills) > 6 else ""
             instead = ", ".join(one.title or one.course_id for one in course.alternatives)
             table.add_row(
-                str(step.order),
-                *span,
-                escape(catalogue.course_name(course.course_id)),
+                number,
+                escape(catalogue.course_name(course.course_id))
+                + (f"\n[dim]or {escape(instead)}[/dim]" if instead else ""),
                 "?" if course.hours is None else f"{course.hours:g}",
                 escape(", ".join(skills[:6]) + more),
                 escape(course.reasons[0].text if course.reasons else ""),
-                *((escape(instead),) if has_others else ()),
             )
     return table
 
