@@ -67,7 +67,7 @@ def respond(
     is_reached = not planned and not solution.unreachable
     finish = start.date().isoformat() if request.hours_per_week and is_reached else None
     return PathResponse(
-        path_id=path_id(request, rules, kept),
+        path_id=path_id(request, rules, kept, order),
         steps=[
             _step(number, courses, gained, reasons, span)
             for number, (courses, gained, span) in enumerate(
@@ -124,14 +124,20 @@ def request_mark(request: PathRequest) -> str:
     return _digest([request.model_dump_json(exclude={"messages_language"})])
 
 
-def path_id(request: PathRequest, rules: Rules, kept: Set[str]) -> str:
-    """Hash of all that the plan depends on, the request alone in the first half; no clock."""
+def path_id(
+    request: PathRequest, rules: Rules, kept: Set[str], order: Sequence[Sequence[str]]
+) -> str:
+    """Hash of what the plan depends on and of its steps, the request alone in the first half.
+
+    The steps stand for the models, which decide among plans of equal hours. No clock.
+    """
     state = rules.state
     document = [
         request.model_dump_json(exclude={"messages_language"}),
         rules.catalogue.digest,
         repr((sorted(state.completed), sorted(state.enrolled), sorted(kept))),
         repr(sorted(state.mastered.items(), key=lambda item: item[0])),
+        repr([sorted(step) for step in order]),
         repr([sorted(ruled.items()) for ruled in (rules.withheld, rules.demanded, rules.before)]),
     ]
     return request_mark(request) + _digest(document)

@@ -230,7 +230,7 @@ class Relaxed(BaseModel):
 class PathResponse(BaseModel):
     """The plan. No steps and something unreachable: blocked. Neither: nothing is missing."""
 
-    path_id: str = Field(description="Same request, learner state and catalogue: same id.")
+    path_id: str = Field(description="Same request, learner state, catalogue and steps: same id.")
     steps: list[PathStep]
     total_hours: float | None = Field(description="None where a planned course's are unknown.")
     estimated_hours: float = Field(description="Unknown hours counted as the catalogue's median.")
