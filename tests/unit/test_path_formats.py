@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from graphrec.cli.path_formats import chosen_form
+from graphrec.cli import path_formats
+from graphrec.cli.path_formats import chosen_form, print_path
+from graphrec.demo.catalogue import load_catalogue
 from graphrec.errors import ParameterError
+from graphrec.recommend.catalogue import Catalogue
+from graphrec.recommend.path_schemas import parse_request
+from graphrec.recommend.paths import plan
 
 _NOTHING: dict[str, Any] = {"form": None, "output": None, "as_json": False, "is_batch": False}
 
@@ -43,3 +50,21 @@ def test_contradictions_are_refused(given: dict[str, Any], where: str) -> None:
     with pytest.raises(ParameterError) as caught:
         chosen_form(**{**_NOTHING, **given})
     assert caught.value.where == where
+
+
+def test_a_plan_fits_eighty_columns_with_no_word_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = Catalogue.from_tables(load_catalogue())
+    asked = {"target": {"role_id": "data-scientist"}, "hours_per_week": 6}
+    answer = plan(parse_request({**asked, "start_at": "2026-03-02"}), catalogue)
+    printed = StringIO()
+    monkeypatch.setattr(path_formats, "console", Console(file=printed, width=80))
+    print_path(answer, catalogue)
+    lines = printed.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert not any("\u2026" in line for line in lines)
+    for step in answer.steps:
+        for day in (step.starts_at, step.ends_at):
+            assert any(str(day) in line for line in lines)
+    alternatives = [c for s in answer.steps for course in s.courses for c in course.alternatives]
+    assert sum("\u2502 or " in line for line in lines) > 0
+    assert alternatives

@@ -284,6 +284,10 @@ def test_fit_breaks_ties_and_hours_come_first() -> None:
     fit = {"a": 0.1, "b": 0.5, "c": 0.9}
     answer = _plan(world, target, scorer=lambda ids: {c: fit[c] for c in ids})
     assert _steps(answer) == [["b"]]
+    # Two plans of one request are two paths, whose requests are the same.
+    other = _plan(world, target)
+    assert answer.path_id != other.path_id
+    assert answer.path_id[:10] == other.path_id[:10]
 
 
 @pytest.mark.parametrize(
