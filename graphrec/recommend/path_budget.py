@@ -24,6 +24,9 @@ from graphrec.recommend.path_universe import Universe, bits
 MAX_EXACT_GOALS: Final = 6
 """Goals up to which every subset is tried for what fits the hours; beyond, one by one."""
 
+MAX_SELECTIONS: Final = 60
+"""Selections of courses that exchanging goals may cost; each takes up to some milliseconds."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -84,6 +87,11 @@ class _Fitter:
             )
             self._known[key] = (cover, courses, hours)
         return self._known[key]
+
+    @property
+    def num_selected(self) -> int:
+        """Selections made so far."""
+        return len(self._known)
 
     def hours(self, goals: Sequence[Goal]) -> float:
         """Hours for some of the goals."""
@@ -179,4 +187,58 @@ def _one_by_one(fitter: _Fitter, base: list[Goal], goals: list[Goal]) -> list[Go
             queue.sort(key=lambda entry: entry[:3])
         elif fitter.holds(together):
             kept.append(goal)
+    return _swapped(fitter, base, goals, kept)
+
+
+def _swapped(fitter: _Fitter, base: list[Goal], goals: list[Goal], kept: list[Goal]) -> list[Goal]:
+    """Exchange goals while that keeps more of them, or as many in fewer hours.
+
+    What was cheap by itself can stand in the way of several that share their courses.
+    """
+    most = fitter.num_selected + MAX_SELECTIONS
+    while True:
+        better = None
+        for out, into in _exchanges(fitter, base, goals, kept):
+            if fitter.num_selected >= most:
+                return kept
+            trial = _in_order(base, goals, [into, *(goal for goal in kept if goal is not out)])
+            if fitter.holds(trial):
+                trial = _filled(fitter, base, goals, trial)
+                if _worth(fitter, trial) > _worth(fitter, kept):
+                    better = trial
+                    break
+        if better is None:
+            return kept
+        kept = better
+
+
+def _exchanges(
+    fitter: _Fitter, base: list[Goal], goals: list[Goal], kept: list[Goal]
+) -> list[tuple[Goal, Goal]]:
+    """Goals to give up, those that free most hours first, each with what may take its place."""
+    inside = [goal for goal in kept if goal not in base]
+    freed = {g.skill_id: fitter.hours([o for o in kept if o is not g]) for g in inside}
+    inside.sort(key=lambda goal: (goal.essential, freed[goal.skill_id], goal.skill_id))
+    outside = [goal for goal in goals if goal not in kept]
+    outside.sort(key=lambda goal: not goal.essential)
+    return [(o, i) for o in inside for i in outside if i.essential or not o.essential]
+
+
+def _filled(fitter: _Fitter, base: list[Goal], goals: list[Goal], kept: list[Goal]) -> list[Goal]:
+    """The goals kept, and every other one that still fits, essential ones first."""
+    for goal in sorted(goals, key=lambda goal: not goal.essential):
+        if goal not in kept:
+            more = _in_order(base, goals, [*kept, goal])
+            kept = more if fitter.holds(more) else kept
     return kept
+
+
+def _in_order(base: list[Goal], goals: list[Goal], some: list[Goal]) -> list[Goal]:
+    """Some goals as they stand in ``goals``, after those of ``base``: one order for one set."""
+    return [*base, *(goal for goal in goals if goal in some and goal not in base)]
+
+
+def _worth(fitter: _Fitter, kept: Sequence[Goal]) -> tuple[int, int, float]:
+    """Essential goals, goals and hours saved: more is better."""
+    hours = round(fitter.hours(kept), 6)
+    return sum(goal.essential for goal in kept), len(kept), -hours

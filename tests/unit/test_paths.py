@@ -258,6 +258,13 @@ def test_many_goals_within_a_budget() -> None:
     assert len(answer.unreachable) == 6
 
 
+def test_what_is_cheap_alone_gives_way_to_what_shares_a_course() -> None:
+    world = _world({"a": 3, "b": 1, "x": 4, "z": 9}, {"a": "s", "b": "t", "x": "uvwy", "z": "r"})
+    answer = _plan(world, {"target": {"skill_ids": list("rstuvwy")}, "max_total_hours": 5})
+    assert _steps(answer) == [["b", "x"]]
+    assert {note.target for note in answer.unreachable} == {"r", "s"}
+
+
 def test_unknown_hours_are_said_to_be_unknown() -> None:
     world = _world({"a": None, "b": 4}, {"a": "s"})
     answer = _plan(world, {"target": {"skill_ids": ["s"]}, "hours_per_week": 2})
