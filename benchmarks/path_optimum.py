@@ -142,7 +142,7 @@ def _row(found: tuple[int, int, float], best: Optimum, planner_s: float) -> dict
     return {
         "status": best.status,
         "gap": gap,
-        "goals_missed": best.reached - reached if missed else 0,
+        "is_missed": missed,
         "is_best": not missed and gap is not None and abs(gap) < 1e-6,
         "planner_s": planner_s,
         "solver_s": best.seconds,
@@ -158,7 +158,7 @@ def table_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "skills": _range([row["skills"] for row in rows]),
         "proven": sum(row["status"] == "OPTIMAL" for row in rows),
         "best": sum(row["is_best"] for row in rows),
-        "fewer_goals": sum(row["goals_missed"] > 0 for row in rows),
+        "fewer_goals": sum(row["is_missed"] for row in rows),
         "mean_gap_percent": round(float(np.mean(gaps)), 3) if gaps else None,
         "worst_gap_percent": round(float(np.max(gaps)), 2) if gaps else None,
         "planner_ms": _times([1e3 * row["planner_s"] for row in rows]),
