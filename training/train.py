@@ -44,6 +44,7 @@ from graphrec.recommend.explorer_fit import Exploration, with_untaken
 from graphrec.recommend.model_io import TrainedPipeline, write_pipeline
 from graphrec.recommend.pipeline import Pipeline
 from graphrec.recommend.ranker_fit import fit_ranking
+from graphrec.recommend.ranking_layer import over_now
 from graphrec.recommend.validate import Validated, validate_pipeline
 from graphrec.version import __version__
 from training.cluster import require_ray
@@ -165,8 +166,7 @@ def train(
     validated, figures = _ranked(pipeline, columns, train_set, validation, options.seed, log)
     refit_simple(pipeline, dataset, log)
     explorer = told.publish(pipeline, dataset)
-    if pipeline.ranking is not None:
-        pipeline.ranking = pipeline.ranking.over(columns.facts(dataset))
+    pipeline.ranking = over_now(pipeline.ranking, columns, dataset)
     whole = TrainedPipeline(pipeline, dataset.items, dataset.has_commitments, fitted.parameters)
     figures["exploration"] = told.figures()
     info = _info(data, options, fitted, validated, train_set) | figures

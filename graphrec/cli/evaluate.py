@@ -89,16 +89,15 @@ def evaluate_command(
 
     fit = _fit(workers, checkpoints, log, configs, seed)
     shared: dict[str, Any] = {"fit_neural": fit, "names": names, "seed": seed, "report": log}
+    shared["columns"] = columns
     if protocol in COLD_PROTOCOLS:
         _check_cold(test, curve=curve or refit)
-        cold = run_cold(dataset, signals, columns, protocol, **shared)
+        cold = run_cold(dataset, signals, protocol, **shared)
         result = cold_as_json(cold, described, protocol, seed)
         show = partial(print_cold, cold, described, protocol)
     else:
         task = split(dataset, test, protocol, seed, signals)
-        refit_neural = fit if refit else None
-        shared |= {"columns": columns}
-        found = evaluate(task, protocol, curve=curve, refit=refit_neural, **shared)
+        found = evaluate(task, protocol, curve=curve, refit=fit if refit else None, **shared)
         result = _as_json(found, described, protocol, seed)
         show = partial(print_evaluation, found, described, protocol)
     result |= {"configs": configs} if configs else {}

@@ -27,9 +27,9 @@ _WHERE = {"all": "of all", "cold": "of cold"}
 def run_cold(
     dataset: Dataset,
     signals: LearnerSignals,
-    columns: CourseColumns,
     protocol: str,
     *,
+    columns: CourseColumns,
     fit_neural: FitNeural,
     names: Sequence[str],
     seed: int,

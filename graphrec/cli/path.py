@@ -24,9 +24,6 @@ from graphrec.recommend.recommender import Recommender
 
 Ids = list[str] | None
 
-_MANY = 200
-"""From so many requests on, reading all learners at once is cheaper than one by one."""
-
 _FIELD_OF = {
     "learner": "learner_id",
     "to_role": "role_id",
@@ -129,8 +126,6 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
 def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None:
     documents, settings = list(_read(requests)), settings_for(store)
     with Recommender.open(settings) as recommender:
-        if len(documents) >= _MANY:
-            recommender.preload()
         num_failed = _write(_answers(recommender, documents), output)
     noun = "request" if len(documents) == 1 else "requests"
     err_console.print(f"{len(documents)} {noun} answered, {num_failed} of them with an error.")
@@ -138,13 +133,17 @@ def _answer_all(requests: Path, output: Path | None, store: Path | None) -> None
 
 def _answers(recommender: Recommender, documents: list[Any]) -> Iterator[dict[str, Any]]:
     """Answers, or errors, in the order of the requests."""
-    for document in documents:
-        request = _parsed(document)
+    parsed = [_parsed(document) for document in documents]
+    ids = [r.learner_id for r in parsed if isinstance(r, PathRequest) and r.learner_id]
+    unique = list(dict.fromkeys(ids))
+    learners = dict(zip(unique, recommender.learners.get_many(unique), strict=True))
+    for request in parsed:
         if isinstance(request, GraphrecError):
             yield _error(request)
             continue
         try:
-            yield recommender.path(request).model_dump()
+            learner = learners.get(request.learner_id) if request.learner_id else None
+            yield recommender.path(request, learner=learner).model_dump()
         except GraphrecError as exc:
             yield _error(exc)
 

@@ -109,8 +109,9 @@ def _table(answer: PathResponse, catalogue: Catalogue) -> Table:
     table = Table(pad_edge=False, show_lines=True)
     for head in ("Step", "Course", "Hours", "Adds", "Because"):
         table.add_column(head, overflow="fold", no_wrap=head in ("Step", "Hours"))
+    is_dated = any(step.starts_at for step in answer.steps)
     for step in answer.steps:
-        dates = [f"{day}" for day in (step.starts_at, step.ends_at) if day]
+        dates = [step.starts_at or "?", step.ends_at or "?"] if is_dated else []
         for place, course in enumerate(step.courses):
             number = "\n".join([str(step.order), *(dates if place == 0 else [])])
             skills = [catalogue.skill_name(gain.skill_id) for gain in course.skills_gained]

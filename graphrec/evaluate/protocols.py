@@ -279,8 +279,7 @@ def _add_refitted(
     )
     for name, pipeline in composed.items():
         start = time.perf_counter()
-        facts = columns.facts(task.whole)
-        again = refitted_pipeline(pipeline, task.whole, neural, facts, report)
+        again = refitted_pipeline(pipeline, task.whole, neural, columns, report)
         cost = time.perf_counter() - start + (seconds if name == "pipeline" else 0.0)
         score = pipeline_score(again, task.signals, rows.asked, task.moments)
         rows.add(name + SUFFIX, score, cost)

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from graphrec.dataset import Dataset, Histories
-from graphrec.features.ranking_facts import CourseFacts
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.models.base import Model
 from graphrec.models.registry import BASELINES, NEURAL
 from graphrec.models.training import Outcome
 from graphrec.recommend.compose import Fitted, Report, Validation, build_indexes, refit_simple
 from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.ranking_layer import over_now
 
 SUFFIX = " refitted"
 """After the name of the row that was chosen on validation."""
@@ -61,7 +62,7 @@ def refitted_pipeline(
     pipeline: Pipeline,
     whole: Dataset,
     neural: Mapping[str, Model],
-    facts: CourseFacts,
+    columns: CourseColumns,
     report: Report,
 ) -> Pipeline:
     """The pipeline with its blend, ranker and choices, and models that know the validation items.
@@ -70,7 +71,7 @@ def refitted_pipeline(
         pipeline: Composed on validation; left as it is.
         whole: Training with the validation items.
         neural: Of ``refit_models``.
-        facts: Of ``whole``.
+        columns: What is known of the courses, for the ranker.
         report: Told of each step.
     """
     models = {
@@ -80,6 +81,6 @@ def refitted_pipeline(
     }
     again = Pipeline(models, indexes=build_indexes(models), signals=pipeline.signals)
     again.blend = pipeline.blend
-    again.ranking = None if pipeline.ranking is None else pipeline.ranking.over(facts)
+    again.ranking = over_now(pipeline.ranking, columns, whole)
     refit_simple(again, whole, report)
     return again

@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from graphrec.dataset import Histories
+from graphrec.dataset import Dataset, Histories
 from graphrec.features.ranking import Feature, ranking_features
 from graphrec.features.ranking_asked import Asked
 from graphrec.features.ranking_facts import CourseFacts
+from graphrec.features.ranking_tables import CourseColumns
 from graphrec.models.blend import Candidates
 from graphrec.models.ranker import Ranker
 from graphrec.models.ranker_calibration import Isotonic
@@ -140,3 +141,10 @@ class RankingLayer:
         if not {feature.needs for feature in self.features} <= {"", *facts.has}:
             return None
         return replace(self, facts=facts)
+
+
+def over_now(
+    layer: RankingLayer | None, columns: CourseColumns, dataset: Dataset
+) -> RankingLayer | None:
+    """A layer over what is known now; None without one, or where its features need more."""
+    return None if layer is None else layer.over(columns.facts(dataset))

@@ -227,18 +227,21 @@ class Recommender:
                     cold=not learner.rows,
                 )
 
-    def path(self, request: PathRequest, keep: Sequence[str] = ()) -> PathResponse:
+    def path(
+        self, request: PathRequest, keep: Sequence[str] = (), learner: Learner | None = None
+    ) -> PathResponse:
         """Plan the way to a target, with a former plan's courses (``keep``) where they still do.
 
         Business rules are obeyed as by recommendations; among plans of equal hours the models
-        say which courses fit the learner.
+        say which courses fit the learner. ``learner`` is that of the request, where it was read
+        already.
 
         Raises:
             UnknownIdError: The target or the learner does not exist.
         """
-        engine, learner = self._engine, None
+        engine = self._engine
         if request.learner_id is not None:
-            learner = self.learners.get(request.learner_id)
+            learner = learner or self.learners.get(request.learner_id)
         role_id = request.target.role_id or (learner and learner.target_role_id) or None
         fit = partial(engine.fit, learner or self.learners.anonymous(), request.completed, role_id)
         return plan_for(request, engine.catalogue, learner, engine.rules, keep=keep, scorer=fit)

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 
 from graphrec.dataset import Dataset
 from graphrec.errors import TrainingError
-from graphrec.features.ranking_facts import CourseFacts
 from graphrec.features.ranking_tables import NO_COLUMNS, CourseColumns
 from graphrec.features.signals import LearnerSignals
 from graphrec.models.base import Model
@@ -38,6 +37,7 @@ from graphrec.recommend.compose import (
 )
 from graphrec.recommend.growth import as_known_before, growth, hold_out_new, new_entries
 from graphrec.recommend.pipeline import Pipeline
+from graphrec.recommend.ranking_layer import RankingLayer, over_now
 from graphrec.recommend.validate import Validated, cross_fitted, own_gains, summary
 
 MIN_BLENDED = 500
@@ -127,7 +127,8 @@ def refresh(
         report(f"{name}: {'going on' if name in NEURAL else 'fitting'}")
         done.update(name)
     pipeline = done.pipeline()
-    ranker = _keep_ranker(pipeline, before.pipeline, columns.facts(train))
+    pipeline.ranking = over_now(before.pipeline.ranking, columns, train)
+    ranker = _what_came_of(before.pipeline.ranking, pipeline.ranking)
     stale = own_gains(before.pipeline, done.asked_before())
     gains, blend = _blended(pipeline, asked, config.seed)
     found = Refreshed(
@@ -145,17 +146,15 @@ def refresh(
     told = f"blend {blend}" + (f", ranker {ranker}" if ranker else "")
     report(f"before: {found.before.describe()}; now: {found.now.describe()}, {told}")
     refit_simple(pipeline, dataset, report)
-    if pipeline.ranking is not None:
-        pipeline.ranking = pipeline.ranking.over(columns.facts(dataset))
+    pipeline.ranking = over_now(pipeline.ranking, columns, dataset)
     return found
 
 
-def _keep_ranker(pipeline: Pipeline, before: Pipeline, facts: CourseFacts) -> str:
-    """Give the updated pipeline the ranker there was, over newer facts; what came of it."""
-    if before.ranking is None:
+def _what_came_of(before: RankingLayer | None, now: RankingLayer | None) -> str:
+    """Of the ranker there was, "" where there was none."""
+    if before is None:
         return ""
-    pipeline.ranking = before.ranking.over(facts)
-    return "kept" if pipeline.ranking is not None else "dropped: the data lacks what it needs"
+    return "dropped: the data lacks what it needs" if now is None else "kept"
 
 
 class _Update:

@@ -68,3 +68,15 @@ def test_a_plan_fits_eighty_columns_with_no_word_cut_off(monkeypatch: pytest.Mon
     alternatives = [c for s in answer.steps for course in s.courses for c in course.alternatives]
     assert sum("\u2502 or " in line for line in lines) > 0
     assert alternatives
+
+
+def test_a_step_without_dates_shows_so_beside_dated_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = Catalogue.from_tables(load_catalogue())
+    asked = {"target": {"role_id": "data-scientist"}, "hours_per_week": 6}
+    answer = plan(parse_request({**asked, "start_at": "2026-03-02"}), catalogue)
+    *dated, last = answer.steps
+    undated = last.model_copy(update={"starts_at": None, "ends_at": None})
+    printed = StringIO()
+    monkeypatch.setattr(path_formats, "console", Console(file=printed, width=80))
+    print_path(answer.model_copy(update={"steps": [*dated, undated]}), catalogue)
+    assert "\u2502?  " in printed.getvalue()
